@@ -1,0 +1,219 @@
+// Owns the table of variables: name, meaning, default, what is accepted. The README's table is made from it.
+
+export interface Variable<T> {
+  /** Shown in the README's table and in the message about a bad value. */
+  accepts: string;
+  meaning: string;
+  /** As written in the README; null = unset. */
+  default: string | null;
+  secret: boolean;
+  /** Returns undefined for a value that is not accepted. */
+  parse(text: string): T | undefined;
+}
+
+type Spec = { meaning: string; default?: string };
+
+function text(spec: Spec & { secret?: boolean; accepts?: string }): Variable<string> {
+  return {
+    accepts: spec.accepts ?? "any text",
+    meaning: spec.meaning,
+    default: spec.default ?? null,
+    secret: spec.secret ?? false,
+    parse: (value) => value,
+  };
+}
+
+function integer(spec: Spec & { min: number; max: number }): Variable<number> {
+  return {
+    accepts: `a whole number from ${spec.min} to ${spec.max}`,
+    meaning: spec.meaning,
+    default: spec.default ?? null,
+    secret: false,
+    parse(value) {
+      if (!/^\d{1,16}$/.test(value)) return undefined;
+      const number = Number(value);
+      return number >= spec.min && number <= spec.max ? number : undefined;
+    },
+  };
+}
+
+function choice<const T extends string>(spec: Spec & { of: readonly T[] }): Variable<T> {
+  return {
+    accepts: spec.of.map((value) => `\`${value}\``).join(", "),
+    meaning: spec.meaning,
+    default: spec.default ?? null,
+    secret: false,
+    parse: (value) => spec.of.find((accepted) => accepted === value),
+  };
+}
+
+const flag = (spec: Spec): Variable<boolean> => ({
+  accepts: "`true`, `false`",
+  meaning: spec.meaning,
+  default: spec.default ?? "false",
+  secret: false,
+  parse: (value) => (value === "true" ? true : value === "false" ? false : undefined),
+});
+
+const port = (spec: Spec) => integer({ ...spec, min: 0, max: 65_535 });
+
+const url = (spec: Spec & { protocols: readonly string[]; secret?: boolean }): Variable<string> => ({
+  accepts: `a URL that starts with ${spec.protocols.map((protocol) => `\`${protocol}//\``).join(" or ")}`,
+  meaning: spec.meaning,
+  default: spec.default ?? null,
+  secret: spec.secret ?? false,
+  parse: (value) => (URL.canParse(value) && spec.protocols.includes(new URL(value).protocol) ? value : undefined),
+});
+
+const http = ["http:", "https:"] as const;
+
+const timeZone = (spec: Spec): Variable<string> => ({
+  accepts: "an IANA time zone, for example `Europe/Berlin`",
+  meaning: spec.meaning,
+  default: spec.default ?? null,
+  secret: false,
+  parse(value) {
+    try {
+      return new Intl.DateTimeFormat("en", { timeZone: value }).resolvedOptions().timeZone && value;
+    } catch {
+      return undefined;
+    }
+  },
+});
+
+const key32 = (spec: Spec): Variable<string> => ({
+  accepts: "32 bytes as base64 or hex",
+  meaning: spec.meaning,
+  default: null,
+  secret: true,
+  parse: (value) => (keyBytes(value) ? value : undefined),
+});
+
+/** 32 bytes from base64 (44 characters, or 43 without padding) or hex (64 characters). */
+export function keyBytes(value: string): Uint8Array | undefined {
+  const isHex = /^[0-9a-fA-F]{64}$/.test(value);
+  if (!isHex && !/^[A-Za-z0-9+/_-]{43}=?$/.test(value)) return undefined;
+  const bytes = new Uint8Array(Buffer.from(value, isHex ? "hex" : "base64"));
+  return bytes.length === 32 ? bytes : undefined;
+}
+
+/** Every variable, in the order of the README's table. */
+export const variables = {
+  ANYRAY_GATEWAY_HOST: text({ default: "0.0.0.0", meaning: "address the gateway listens on" }),
+  ANYRAY_GATEWAY_PORT: port({ default: "8787", meaning: "port of the gateway; 0 picks a free one" }),
+  ANYRAY_DATA_DIR: text({ default: "./data", meaning: "everything the embedded mode writes" }),
+  ANYRAY_ADMIN_TOKEN: text({ secret: true, meaning: "gates every `/admin/*`; generated and stored when unset" }),
+  ANYRAY_CONTENT_KEY: key32({ meaning: "seals provider keys and content at rest; generated and stored when unset" }),
+  ANYRAY_PROVIDER_DEFAULT_OPENAI: text({
+    default: "openai",
+    meaning: "provider of a call in OpenAI's protocol whose model tells nothing",
+  }),
+  ANYRAY_PROVIDER_DEFAULT_ANTHROPIC: text({
+    default: "anthropic",
+    meaning: "provider of a call in Anthropic's protocol whose model tells nothing",
+  }),
+  ANYRAY_ON_ABORT: choice({
+    of: ["cancel", "drain"],
+    default: "cancel",
+    meaning:
+      "when a caller leaves mid-answer: `cancel` the provider at once, or `drain` its answer to learn the true usage",
+  }),
+  ANYRAY_DRAIN_MAX_MS: integer({
+    min: 1,
+    max: 600_000,
+    default: "30000",
+    meaning: "longest drain of an abandoned answer",
+  }),
+  ANYRAY_UPSTREAM_TTFB_MS: integer({
+    min: 1,
+    max: 3_600_000,
+    default: "600000",
+    meaning: "time for the first byte of an answer, else 504",
+  }),
+  ANYRAY_UPSTREAM_IDLE_MS: integer({
+    min: 1,
+    max: 3_600_000,
+    default: "600000",
+    meaning: "silence after which a running answer counts as lost",
+  }),
+  ANYRAY_UPSTREAM_HTTP2: flag({
+    default: "true",
+    meaning: "offer HTTP/2 to `https` providers, which then need one connection instead of one a call",
+  }),
+  ANYRAY_HTTP_PROXY: url({
+    protocols: http,
+    meaning: "proxy for calls to providers; `HTTP_PROXY` and its like are ignored",
+  }),
+  ANYRAY_MAX_BODY_BYTES: integer({
+    min: 1_024,
+    max: 1_073_741_824,
+    default: "33554432",
+    meaning: "larger requests get 413",
+  }),
+  ANYRAY_MAX_HEADER_BYTES: integer({
+    min: 1_024,
+    max: 65_536,
+    default: "32768",
+    meaning: "more bytes of request headers get 431",
+  }),
+  ANYRAY_MAX_CONCURRENCY: integer({
+    min: 1,
+    max: 60_000,
+    default: "20000",
+    meaning: "calls in progress at once, further ones get 503",
+  }),
+  ANYRAY_REQUEST_BODY_MS: integer({
+    min: 1,
+    max: 3_600_000,
+    default: "60000",
+    meaning: "silence while a caller sends its body, else 408",
+  }),
+  ANYRAY_SHUTDOWN_DRAIN_MS: integer({
+    min: 0,
+    max: 3_600_000,
+    default: "90000",
+    meaning: "how long open streams may go on after SIGTERM",
+  }),
+  ANYRAY_REPORT_TZ: timeZone({
+    default: "UTC",
+    meaning: "one time zone for day buckets, cap months, exports",
+  }),
+  ANYRAY_SPEND_RETENTION_DAYS: integer({
+    min: 0,
+    max: 36_500,
+    default: "0",
+    meaning: "spend rows older than this are deleted; 0 = keep",
+  }),
+  ANYRAY_SPEND_FSYNC: choice({
+    of: ["group", "always"],
+    default: "group",
+    meaning: "`group`: the spool is synced every 50 ms; `always`: before an answer's last byte",
+  }),
+  ANYRAY_SPOOL_MAX_BYTES: integer({
+    min: 1_048_576,
+    max: 1_099_511_627_776,
+    default: "2147483648",
+    meaning: "rows that may wait on disk for the store",
+  }),
+  ANYRAY_LOG_LEVEL: choice({
+    of: ["debug", "info", "warn", "error"],
+    default: "info",
+    meaning: "least severe log line that is written",
+  }),
+} satisfies Record<string, Variable<unknown>>;
+
+/** Variables whose names end in a provider's slug, upper case, `-` as `_`. */
+export const slugVariables = {
+  ANYRAY_PROVIDER_URL_: url({
+    protocols: http,
+    meaning: "base URL of a provider, with or without `/v1`; an unknown slug makes an OpenAI-compatible provider",
+  }),
+  ANYRAY_PROVIDER_KEY_: text({
+    secret: true,
+    meaning: "server-held key; unset: the caller's own credential is forwarded",
+  }),
+  ANYRAY_PROVIDER_ON_ABORT_: choice({
+    of: ["cancel", "drain"],
+    meaning: "`ANYRAY_ON_ABORT` for one provider",
+  }),
+} satisfies Record<string, Variable<unknown>>;
