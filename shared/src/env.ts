@@ -2,6 +2,7 @@
 // variable at once, secrets masked. Refuses to guess: a value it does not understand stops the start.
 
 import { readFileSync } from "node:fs";
+import { redactText } from "./redact";
 import { slugVariables, type Variable, variables } from "./variables";
 
 type Name = keyof typeof variables;
@@ -57,9 +58,10 @@ function readSlugVariables(source: Source, faults: string[], known: Set<string>)
     found.set(prefix, bySlug);
     for (const name of Object.keys(source)) {
       if (!name.startsWith(prefix) || name in variables) continue;
+      known.add(name);
+      if (!source[name]?.trim()) continue;
       const isFile = variable.secret && name.endsWith("_FILE");
       const slug = name.slice(prefix.length, isFile ? -"_FILE".length : undefined);
-      known.add(name);
       if (!/^[A-Z0-9]+(_[A-Z0-9]+)*$/.test(slug)) {
         faults.push(`  ${name}: the part after ${prefix} must be a slug of A-Z, 0-9 and single _`);
         continue;
@@ -93,8 +95,26 @@ function parseOne(name: string, variable: Variable<unknown>, value: string | und
   if (text === null) return undefined;
   const parsed = variable.parse(text);
   if (parsed === undefined) {
-    const shown = variable.secret ? "(hidden)" : JSON.stringify(text.slice(0, 200));
+    const shown = variable.secret ? "(hidden)" : JSON.stringify(redactText(text, 200));
     faults.push(`  ${name}=${shown}: accepted is ${variable.accepts}`);
   }
   return parsed;
+}
+
+/**
+ * Left in the environment, these would send provider keys through a host nobody chose, or past the proxy that was
+ * chosen: Bun's client obeys them.
+ */
+const proxyVariables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"].flatMap((name) => [
+  name,
+  name.toLowerCase(),
+]);
+
+export function forgetProxyVariables(): void {
+  for (const name of proxyVariables) delete process.env[name];
+}
+
+/** Bun runs 256 calls to other hosts at once unless this is set before the process starts. */
+export function isCallLimitRaised(): boolean {
+  return Boolean(process.env["BUN_CONFIG_MAX_HTTP_REQUESTS"]);
 }

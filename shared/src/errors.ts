@@ -18,14 +18,14 @@ export const errorTable = {
     retry: false,
     openaiType: "invalid_request_error",
     anthropicType: "invalid_request_error",
-    when: "the body of an optimized or capped route is not a JSON object",
+    when: "the body of an optimized or capped route is not a JSON object, or an admin request's is not JSON",
   },
   invalid_request: {
     status: 400,
     retry: false,
     openaiType: "invalid_request_error",
     anthropicType: "invalid_request_error",
-    when: "an admin request names an unknown field or a value out of range; the message lists every fault",
+    when: "an admin request names an unknown field or a value out of range (the message lists every fault), or the Host header names no host",
   },
   unauthorized: {
     status: 401,
@@ -41,19 +41,12 @@ export const errorTable = {
     anthropicType: "not_found_error",
     when: "no such route, or no such thing on an admin route",
   },
-  request_timeout: {
-    status: 408,
-    retry: true,
-    openaiType: "invalid_request_error",
-    anthropicType: "timeout_error",
-    when: "the caller stopped sending its body before the end",
-  },
   body_too_large: {
     status: 413,
     retry: false,
     openaiType: "invalid_request_error",
     anthropicType: "request_too_large",
-    when: "over `ANYRAY_MAX_BODY_BYTES`, compressed or inflated",
+    when: "over `ANYRAY_MAX_BODY_BYTES`, compressed or inflated; an admin request over 1 MiB",
   },
   unsupported_encoding: {
     status: 415,

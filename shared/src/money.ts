@@ -13,7 +13,7 @@ export function picoPerToken(usdPerMillionTokens: number): number {
   return Math.round(usdPerMillionTokens * picoPerTokenOfUsdPerMillion);
 }
 
-/** Nano-dollars → US dollars, for people and JSON: exact to the nano-dollar below nine million dollars. */
+/** Nano-dollars → US dollars, for people and JSON: exact to the nano-dollar below eight million dollars. */
 export function usdOfNano(nanoUsd: number): number {
   return nanoUsd / nanoPerUsd;
 }

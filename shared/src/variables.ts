@@ -57,12 +57,18 @@ const flag = (spec: Spec): Variable<boolean> => ({
 
 const port = (spec: Spec) => integer({ ...spec, min: 0, max: 65_535 });
 
-const url = (spec: Spec & { protocols: readonly string[]; secret?: boolean }): Variable<string> => ({
-  accepts: `a URL that starts with ${spec.protocols.map((protocol) => `\`${protocol}//\``).join(" or ")}`,
+const url = (spec: Spec & { protocols: readonly string[]; mayNameUser?: boolean }): Variable<string> => ({
+  accepts: `a URL that starts with ${spec.protocols.map((protocol) => `\`${protocol}//\``).join(" or ")}${spec.mayNameUser ? "" : ", without user and fragment"}`,
   meaning: spec.meaning,
   default: spec.default ?? null,
-  secret: spec.secret ?? false,
-  parse: (value) => (URL.canParse(value) && spec.protocols.includes(new URL(value).protocol) ? value : undefined),
+  secret: spec.mayNameUser ?? false,
+  parse(value) {
+    if (!spec.protocols.some((protocol) => value.toLowerCase().startsWith(`${protocol}//`)) || !URL.canParse(value))
+      return undefined;
+    const { username, password, hash } = new URL(value);
+    // A password would show wherever the address is shown.
+    return (username || password || hash) && !spec.mayNameUser ? undefined : value;
+  },
 });
 
 const http = ["http:", "https:"] as const;
@@ -142,6 +148,7 @@ export const variables = {
   }),
   ANYRAY_HTTP_PROXY: url({
     protocols: http,
+    mayNameUser: true,
     meaning: "proxy for calls to providers; `HTTP_PROXY` and its like are ignored",
   }),
   ANYRAY_MAX_BODY_BYTES: integer({
@@ -162,11 +169,11 @@ export const variables = {
     default: "20000",
     meaning: "calls in progress at once, further ones get 503",
   }),
-  ANYRAY_REQUEST_BODY_MS: integer({
+  ANYRAY_CLIENT_IDLE_SECONDS: integer({
     min: 1,
-    max: 3_600_000,
-    default: "60000",
-    meaning: "silence while a caller sends its body, else 408",
+    max: 255,
+    default: "60",
+    meaning: "silence of a caller, between requests or while it sends one, after which its connection is closed",
   }),
   ANYRAY_SHUTDOWN_DRAIN_MS: integer({
     min: 0,
