@@ -1,0 +1,39 @@
+// Owns the list of admin routes. A new one is a file of its own and one line here.
+
+import { shown } from "@anyray/shared/admin/request";
+import { AnyrayError } from "@anyray/shared/errors";
+import { type AnyElysia, Elysia } from "elysia";
+import { createAuditRoutes } from "./audit";
+import { createCapsRoutes } from "./caps";
+import type { AdminDeps } from "./deps";
+import { createDocsRoutes } from "./docs";
+import { answerAdmin } from "./gate";
+import { createHealthRoutes } from "./health";
+import { createPricingRoutes } from "./pricing";
+import { createProviderRoutes } from "./providers";
+import { createSpendRoutes } from "./spend";
+
+/** Every route under /admin; whatever else is asked for there is a 404, and a 401 without the token. */
+export function createAdminPlane(deps: AdminDeps) {
+  const routes = (): AnyElysia[] => [
+    createSpendRoutes(deps),
+    createCapsRoutes(deps),
+    createPricingRoutes(deps),
+    createProviderRoutes(deps),
+    createAuditRoutes(deps),
+    createHealthRoutes(deps),
+  ];
+  const plane = new Elysia({ name: "admin" });
+  for (const plugin of [...routes(), createDocsRoutes(deps, routes)]) plane.use(plugin);
+  const refuse = ({ request, path }: { request: Request; path: string }) =>
+    answerAdmin(deps, request, () => {
+      throw new AnyrayError(
+        "not_found",
+        `There is no ${request.method} ${shown(path)} here. GET /admin/docs lists what there is.`,
+      );
+    });
+  return plane.all("/admin", refuse, { parse: "none", detail: { hide: true } }).all("/admin/*", refuse, {
+    parse: "none",
+    detail: { hide: true },
+  });
+}

@@ -1,0 +1,72 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AnyrayError } from "../errors";
+import { openStore } from "../store/open";
+import type { Store } from "../store/store";
+import { askStore, changeAudited, parseAuditQuery, readAudit } from "./audit";
+
+const actor = { name: "admin", ip: "192.0.2.1", at: Date.UTC(2026, 10, 15, 12, 0, 0, 5) };
+let dataDir: string;
+let store: Store;
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "anyray-audit-"));
+  store = await openStore({ dataDir, timezone: "UTC" });
+});
+afterEach(async () => {
+  await store.close().catch(() => {});
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+const change = (value: number, reason?: string) =>
+  changeAudited(store, { kind: "setting", key: "x", value }, actor, {
+    action: "setting.set",
+    object: "x",
+    after: value,
+    ...(reason && { reason }),
+  });
+
+test("pages hold every entry once, newest first, and end with null", async () => {
+  for (let value = 1; value <= 5; value++) await change(value, value === 5 ? "for the test" : undefined);
+  const first = await readAudit(store, { before: null, limit: 2 });
+  const second = await readAudit(store, { before: first.nextBefore, limit: 2 });
+  const third = await readAudit(store, { before: second.nextBefore, limit: 2 });
+  const seqs = [first, second, third].map(({ entries }) => entries.map(({ seq }) => seq));
+  expect(seqs).toEqual([[5, 4], [3, 2], [1]]);
+  expect([first, second, third].map(({ nextBefore }) => nextBefore)).toEqual([4, 2, null]);
+  expect(first.entries[0]).toEqual({
+    seq: 5,
+    id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/),
+    at: "2026-11-15T12:00:00.005Z",
+    actor: "admin",
+    ip: "192.0.2.1",
+    action: "setting.set",
+    object: "x",
+    before: 4,
+    after: 5,
+    reason: "for the test",
+  });
+  expect(first.entries[1]?.reason).toBeNull();
+  expect(await readAudit(store, { before: 1, limit: 2 })).toEqual({ entries: [], nextBefore: null });
+});
+
+test("parameters", () => {
+  expect(parseAuditQuery(new URLSearchParams())).toEqual({ before: null, limit: 100 });
+  expect(parseAuditQuery(new URLSearchParams("limit=1000&before=7"))).toEqual({ before: 7, limit: 1000 });
+  for (const query of ["limit=0", "limit=1001", "before=0", "before=-1", "before=x", "cursor=1"]) {
+    expect(() => parseAuditQuery(new URLSearchParams(query))).toThrow(AnyrayError);
+  }
+});
+
+test("a store that fails is `store_unavailable` with its reason kept for the log; our own errors pass", async () => {
+  const reason = new Error("disk I/O error in /var/lib/x");
+  const failure = await askStore(Promise.reject(reason)).catch((error) => error);
+  expect(failure).toMatchObject({ code: "store_unavailable", cause: reason });
+  expect(failure.message).not.toContain("disk");
+  const own = new AnyrayError("not_found", "no");
+  await expect(askStore(Promise.reject(own))).rejects.toBe(own);
+  await store.close();
+  await expect(change(1)).rejects.toMatchObject({ code: "store_unavailable" });
+});
