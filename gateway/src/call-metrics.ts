@@ -1,0 +1,66 @@
+// Owns what is counted of every call, and the names it is published under.
+
+import { AnyrayError } from "@anyray/shared/errors";
+import type { Call, Outcome } from "./call";
+import type { Metrics } from "./metrics";
+
+export type CallMetrics = ReturnType<typeof createCallMetrics>;
+
+export function createCallMetrics(metrics: Metrics) {
+  const answers = metrics.counters("anyray_requests_total", "Calls answered, by status class.", "class");
+  const ends = metrics.counters(
+    "anyray_call_ends_total",
+    "Calls that reached a provider, by how they ended.",
+    "reason",
+  );
+  const refusals = metrics.counters(
+    "anyray_refusals_total",
+    "Calls refused or failed by the gateway, by code.",
+    "code",
+  );
+  const badMetadata = metrics.counter(
+    "anyray_metadata_invalid_total",
+    "Calls whose x-anyray-metadata was not understood.",
+  );
+  const total = metrics.histogram("anyray_request_duration_seconds", "Arrival to last byte.");
+  const firstByte = metrics.histogram("anyray_time_to_first_byte_seconds", "Arrival to the answer's first byte.");
+  const overhead = metrics.histogram("anyray_overhead_seconds", "What the gateway added to a call.");
+  const byClass = ["0xx", "1xx", "2xx", "3xx", "4xx", "5xx"].map((name) => answers(name));
+  const byReason = new Map<string, ReturnType<typeof ends>>();
+  let active = 0;
+  let count = 0;
+  metrics.gauge("anyray_active_requests", "Calls in progress.", () => active);
+
+  return {
+    arrived() {
+      active += 1;
+      count += 1;
+    },
+    active: () => active,
+    count: () => count,
+    /** A call that ends before it was dispatched. */
+    left() {
+      active -= 1;
+    },
+    /** A call that gets an error of ours for an answer. */
+    failed(error: unknown) {
+      if (error instanceof AnyrayError) refusals(error.code).add();
+    },
+    /** A call that was dispatched, whichever way it ended. */
+    ended(call: Call, outcome: Outcome) {
+      active -= 1;
+      const endedAt = performance.now();
+      byClass[Math.floor(outcome.status / 100)]?.add();
+      let reason = byReason.get(outcome.endReason);
+      if (!reason) {
+        reason = ends(outcome.endReason);
+        byReason.set(outcome.endReason, reason);
+      }
+      reason.add();
+      total.observeMs(endedAt - call.startedAt);
+      if (outcome.firstByteAt !== null) firstByte.observeMs(outcome.firstByteAt - call.startedAt);
+      overhead.observeMs(Math.max(0, endedAt - call.receivedAt - outcome.upstreamMs));
+      if (call.identity.isMetadataInvalid) badMetadata.add();
+    },
+  };
+}
