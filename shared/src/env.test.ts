@@ -118,7 +118,7 @@ const samples: Record<
 };
 const slugSamples: Record<keyof typeof slugVariables, (typeof samples)[keyof typeof variables]> = {
   ANYRAY_PROVIDER_URL_: url,
-  ANYRAY_PROVIDER_KEY_: text,
+  ANYRAY_PROVIDER_KEY_: { good: text.good, bad: ["a b", "a\nb", "schlüssel"] },
   ANYRAY_PROVIDER_ON_ABORT_: choice("cancel", "drain"),
 };
 

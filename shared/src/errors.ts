@@ -25,7 +25,7 @@ export const errorTable = {
     retry: false,
     openaiType: "invalid_request_error",
     anthropicType: "invalid_request_error",
-    when: "an admin request names an unknown field or a value out of range (the message lists every fault), or the Host header names no host",
+    when: "an admin request names an unknown field or a value out of range (the message lists every fault), or the Host header names no host or more than one",
   },
   unauthorized: {
     status: 401,

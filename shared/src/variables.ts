@@ -23,6 +23,17 @@ function text(spec: Spec & { secret?: boolean; accepts?: string }): Variable<str
   };
 }
 
+/** What can stand in a header: a key with a line end in it would make every call fail. */
+function credential(spec: Spec): Variable<string> {
+  return {
+    accepts: "printable ASCII without spaces",
+    meaning: spec.meaning,
+    default: null,
+    secret: true,
+    parse: (value) => (/^[\x21-\x7e]+$/.test(value) ? value : undefined),
+  };
+}
+
 function integer(spec: Spec & { min: number; max: number }): Variable<number> {
   return {
     accepts: `a whole number from ${spec.min} to ${spec.max}`,
@@ -215,8 +226,7 @@ export const slugVariables = {
     protocols: http,
     meaning: "base URL of a provider, with or without `/v1`; an unknown slug makes an OpenAI-compatible provider",
   }),
-  ANYRAY_PROVIDER_KEY_: text({
-    secret: true,
+  ANYRAY_PROVIDER_KEY_: credential({
     meaning: "server-held key; unset: the caller's own credential is forwarded",
   }),
   ANYRAY_PROVIDER_ON_ABORT_: choice({
