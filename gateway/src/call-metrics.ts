@@ -1,7 +1,8 @@
 // Owns what is counted of every call, and the names it is published under.
 
 import { AnyrayError } from "@anyray/shared/errors";
-import type { Call, Outcome } from "./call";
+import { endReasons, outcomes } from "@anyray/shared/store/spend-row";
+import type { Call, Optimized, Outcome } from "./call";
 import type { Metrics } from "./metrics";
 
 export type CallMetrics = ReturnType<typeof createCallMetrics>;
@@ -18,6 +19,11 @@ export function createCallMetrics(metrics: Metrics) {
     "Calls refused or failed by the gateway, by code.",
     "code",
   );
+  const optimizations = metrics.counters(
+    "anyray_optimizer_outcomes_total",
+    "Calls that reached a provider, by what the optimizer did: all but optimized and cache_hit passed through as they came.",
+    "outcome",
+  );
   const badMetadata = metrics.counter(
     "anyray_metadata_invalid_total",
     "Calls whose x-anyray-metadata was not understood.",
@@ -26,7 +32,8 @@ export function createCallMetrics(metrics: Metrics) {
   const firstByte = metrics.histogram("anyray_time_to_first_byte_seconds", "Arrival to the answer's first byte.");
   const overhead = metrics.histogram("anyray_overhead_seconds", "What the gateway added to a call.");
   const byClass = ["0xx", "1xx", "2xx", "3xx", "4xx", "5xx"].map((name) => answers(name));
-  const byReason = new Map<string, ReturnType<typeof ends>>();
+  const byReason = new Map(endReasons.map((reason) => [reason, ends(reason)]));
+  const byOptimization = new Map(outcomes.map((outcome) => [outcome, optimizations(outcome)]));
   let active = 0;
   let count = 0;
   metrics.gauge("anyray_active_requests", "Calls in progress.", () => active);
@@ -47,16 +54,12 @@ export function createCallMetrics(metrics: Metrics) {
       if (error instanceof AnyrayError) refusals(error.code).add();
     },
     /** A call that was dispatched, whichever way it ended. */
-    ended(call: Call, outcome: Outcome) {
+    ended(call: Call, optimized: Optimized, outcome: Outcome) {
       active -= 1;
       const endedAt = performance.now();
       byClass[Math.floor(outcome.status / 100)]?.add();
-      let reason = byReason.get(outcome.endReason);
-      if (!reason) {
-        reason = ends(outcome.endReason);
-        byReason.set(outcome.endReason, reason);
-      }
-      reason.add();
+      byReason.get(outcome.endReason)?.add();
+      byOptimization.get(optimized.outcome)?.add();
       total.observeMs(endedAt - call.startedAt);
       if (outcome.firstByteAt !== null) firstByte.observeMs(outcome.firstByteAt - call.startedAt);
       overhead.observeMs(Math.max(0, endedAt - call.receivedAt - outcome.upstreamMs));

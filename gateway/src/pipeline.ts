@@ -62,7 +62,7 @@ function createClose(call: Call, hold: Hold | null, optimized: Optimized, journe
     call.connection.release();
     const row = settle(call, hold, optimized, outcome, journey);
     const durable = recordEnd(call, row, journey);
-    journey.metrics.ended(call, outcome);
+    journey.metrics.ended(call, optimized, outcome);
     journey.lastSeen.note(call, outcome);
     if (durable) await durable;
     return row;

@@ -62,6 +62,8 @@ test("2,000 open streams do not make a call beside them wait", async () => {
   const beside = await call({}, "");
   expect(beside.status).toBe(200);
   await beside.json();
+  const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+  expect(metrics).toContain('anyray_optimizer_outcomes_total{outcome="off"} 1\n');
   // Far below any queue's wait, far above what two busy cores need.
   expect(performance.now() - startedAt).toBeLessThan(1_000);
   await crowd.leave();
