@@ -52,14 +52,17 @@ const rules: HouseRule[] = [
   },
   {
     says: "no file names a path of some machine",
-    rule: text.noMachinePaths,
+    rule: text.noMachinePaths([root, ["", "checkouts", "anyray"].join("/")]),
     broken: Object.fromEntries(
-      ["home/ann/x", "Users/ann/x", "root/x", "work/main", "tmp/lab/x"].map((path, index) => [
+      ["home/somebody/x", "Users/somebody/x", "root/x", "checkouts/anyray", "tmp/folder/x"].map((path, index) => [
         `${index}.ts`,
         `const a = "${["", path].join("/")}";\n`,
       ]),
     ),
-    kept: { "a.ts": 'import "./work/x"; fetch("http://h/work"); "/workers"; "/rooted"; "/tmp/x"; dir + "}/work"\n' },
+    kept: {
+      "a.ts":
+        'import "./checkouts/x"; fetch("http://h/checkouts"); "/checkoutsx"; "/rooted"; "/tmp/x"; dir + "}/checkouts"\n',
+    },
   },
   {
     says: "a name says what is inside",

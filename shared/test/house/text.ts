@@ -21,9 +21,13 @@ const unfinished = new RegExp(`\\b(${"TO"}${"DO"}|${"FIX"}${"ME"})\\b`);
 
 export const nothingPutOff: Rule = (sources) => matchingLines(sources, unfinished, "says what is still to be done");
 
-const machinePath = /(?<![\w.)}-])\/(?:home\/\w|Users\/\w|root\b|work\b|tmp\/lab\b)/;
-
-export const noMachinePaths: Rule = (sources) => matchingLines(sources, machinePath, "names a path of some machine");
+/** Homes, what lies in folders below the temporary one, and the top folder of each given checkout. */
+export function noMachinePaths(checkouts: readonly string[]): Rule {
+  const tops = checkouts.map((path) => path.split("/")[1] ?? "").filter((top) => /^\w+$/.test(top) && top !== "tmp");
+  const places = ["home/\\w", "Users/\\w", "root\\b", "tmp/\\w+/\\w", ...tops.map((top) => `${top}\\b`)];
+  const pattern = new RegExp(`(?<![\\w.)}-])/(?:${places.join("|")})`);
+  return (sources) => matchingLines(sources, pattern, "names a path of some machine");
+}
 
 function matchingLines(sources: readonly Source[], pattern: RegExp, what: string): string[] {
   return sources
