@@ -9,13 +9,6 @@ import type { Close } from "./relay";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Bun's direct stream: `write` gives a promise when the caller does not keep up. */
-interface DirectController {
-  write(bytes: Bytes): number | Promise<number>;
-  flush(): number | Promise<number>;
-  close(error?: Error): void;
-}
-
 export function relayStream(
   call: Call,
   upstream: Upstream,
@@ -28,10 +21,9 @@ export function relayStream(
   const pump = createPump(call, upstream, view, close);
   const body = new ReadableStream({
     type: "direct",
-    pull: (controller: DirectController) => pump(controller),
+    pull: (controller: ReadableStreamDirectController) => pump(controller),
     cancel: () => upstream.callerLeft(),
-    // biome-ignore lint/suspicious/noExplicitAny: Bun's direct streams have no type in the standard's
-  } as any);
+  });
   // A writer that waits for the caller is woken; a caller gone before the first pull leaves the pump to run alone.
   upstream.onBreak(() => void pump(null));
   return new Response(body, { status: upstream.response.status, headers });
@@ -99,9 +91,10 @@ function createPump(call: Call, upstream: Upstream, view: AnswerView, close: Clo
   let isRunning = false;
   let wakeWriter = () => {};
 
-  const write = async (to: DirectController | null, bytes: Bytes | null) => {
+  const write = async (to: ReadableStreamDirectController | null, bytes: Bytes | null) => {
     if (!to || !bytes || bytes.length === 0 || upstream.hasCallerLeft()) return;
     const written = to.write(bytes);
+    // The caller does not keep up: the provider is held back until it does.
     if (written instanceof Promise) {
       // When the caller leaves now, Bun never settles this promise.
       await Promise.race([written, new Promise<void>((resolve) => (wakeWriter = resolve))]);
@@ -110,7 +103,7 @@ function createPump(call: Call, upstream: Upstream, view: AnswerView, close: Clo
     to.flush();
   };
 
-  const pass = async (to: DirectController | null) => {
+  const pass = async (to: ReadableStreamDirectController | null) => {
     for await (const chunk of upstream.response.body as unknown as AsyncIterable<Bytes>) {
       end.sawByte();
       upstream.watch.touch();
@@ -129,7 +122,7 @@ function createPump(call: Call, upstream: Upstream, view: AnswerView, close: Clo
     }
   };
 
-  const breakOff = async (to: DirectController | null): Promise<Error | null> => {
+  const breakOff = async (to: ReadableStreamDirectController | null): Promise<Error | null> => {
     const wasWhole = end.isClosed();
     await end.broken();
     if (upstream.hasCallerLeft() || wasWhole) return null;
@@ -144,7 +137,7 @@ function createPump(call: Call, upstream: Upstream, view: AnswerView, close: Clo
     return event ? null : new Error(errorTable[code].when);
   };
 
-  return async (to: DirectController | null): Promise<void> => {
+  return async (to: ReadableStreamDirectController | null): Promise<void> => {
     wakeWriter();
     if (isRunning) return;
     isRunning = true;
