@@ -35,6 +35,6 @@ export function tokenCount(value: unknown): number | undefined {
 }
 
 /** Tokens that count towards a user's monthly cap: everything in, cached input included, and everything out. */
-export function cappedTokens(usage: Usage): number {
+export function cappedTokens(usage: Pick<Usage, "inputTokens" | "outputTokens">): number {
   return usage.inputTokens + usage.outputTokens;
 }

@@ -1,6 +1,7 @@
 // Owns sums of rows' tokens by month and user.
 
 import type { SpendRow } from "@anyray/shared/store/spend-row";
+import { cappedTokens } from "@anyray/shared/usage";
 
 export class TokenSums {
   readonly #months = new Map<string, Map<string, number>>();
@@ -10,12 +11,12 @@ export class TokenSums {
   }
 
   add(row: SpendRow): void {
-    this.#change(row, row.inputTokens + row.outputTokens);
+    this.#change(row, cappedTokens(row));
   }
 
   /** Undoes `add`; a user without tokens is forgotten. */
   take(row: SpendRow): void {
-    this.#change(row, -(row.inputTokens + row.outputTokens));
+    this.#change(row, -cappedTokens(row));
   }
 
   /** The caller's own from now on. */

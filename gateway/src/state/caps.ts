@@ -7,6 +7,7 @@
 
 import type { AnyrayError } from "@anyray/shared/errors";
 import type { CapPolicy, CapRejections } from "@anyray/shared/store/store";
+import { cappedTokens } from "@anyray/shared/usage";
 import { CallerLeft, type Hold } from "../call";
 import { capRefusal } from "./cap-refusal";
 import {
@@ -85,7 +86,7 @@ export class Caps {
   settle(hold: Hold | null, used: Settled): void {
     const capped = used.user === null ? undefined : this.#users.get(used.user);
     if (capped) {
-      monthOf(capped, used.month).usedTokens += used.inputTokens + used.outputTokens;
+      monthOf(capped, used.month).usedTokens += cappedTokens(used);
       if (used.isStated) capped.forecast.learn(used.model, used.outputTokens);
     }
     if (hold?.isOpen) this.#close(hold);

@@ -1,6 +1,7 @@
 // Owns the writing of facts: rows with their roll-ups, counts of refused calls, and the month's usage made of both.
 
 import type { Database } from "bun:sqlite";
+import { cappedTokens } from "../usage";
 import { hash } from "./hash";
 import type { SpendRow } from "./spend-row";
 import { checkZone, exclusively } from "./sqlite-file";
@@ -104,11 +105,12 @@ function openMonths(db: Database) {
   );
   const months = new Map<string, Map<string, Month>>();
   return {
-    add({ month, user, inputTokens, outputTokens, costNanoUsd }: SpendRow) {
+    add(row: SpendRow) {
+      const { month, user, costNanoUsd } = row;
       if (user === null) return;
       const users = months.get(month) ?? new Map<string, Month>();
       const sums = users.get(user) ?? { usedTokens: 0, requests: 0, costNanoUsd: 0 };
-      sums.usedTokens += inputTokens + outputTokens;
+      sums.usedTokens += cappedTokens(row);
       sums.requests++;
       sums.costNanoUsd += costNanoUsd ?? 0;
       users.set(user, sums);
