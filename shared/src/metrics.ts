@@ -24,14 +24,17 @@ interface Family {
 export class Metrics {
   readonly #families: Family[] = [];
 
-  /** A counter per value of one label. Values are registered on first use, at most 500; the rest share "other". */
-  counters(name: string, help: string, label: string): (value: string) => Counter {
+  /**
+   * A counter per value of one label, beside the constant `labels`. Values are registered on first use, at most 500;
+   * the rest share "other".
+   */
+  counters(name: string, help: string, label: string, labels: Labels = {}): (value: string) => Counter {
     const counts = new Map<string, number>();
     this.#families.push({
       name,
       help,
       type: "counter",
-      lines: () => [...counts].map(([value, count]) => `${name}${braces({ [label]: value })} ${count}`),
+      lines: () => [...counts].map(([value, count]) => `${name}${braces({ ...labels, [label]: value })} ${count}`),
     });
     return (value) => ({
       add(count = 1) {

@@ -100,6 +100,21 @@ describe("the page", () => {
     ]);
   });
 
+  test("has constant labels beside the one that is counted by", () => {
+    const metrics = new Metrics();
+    const first = metrics.counters("answers_total", "Answers.", "outcome", { route: "a" });
+    const second = metrics.counters("answers_total", "Answers.", "outcome", { route: "b" });
+    first("ok").add();
+    second("ok").add(2);
+    second("failed").add(3);
+    const samples = parsePage(metrics.text()).get("answers_total")?.samples;
+    expect(samples?.map(({ labels, value }) => [labels["route"], labels["outcome"], value])).toEqual([
+      ["a", "ok", 1],
+      ["b", "ok", 2],
+      ["b", "failed", 3],
+    ]);
+  });
+
   test("gives any label value back as it was", () => {
     fc.assert(
       fc.property(

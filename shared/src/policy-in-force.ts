@@ -1,8 +1,8 @@
 // Owns which policy is in force in this process: taken from the store at start, followed by its revision, replaced
 // at once by a change made here. Facts never come this way.
 
-import type { Log } from "@anyray/shared/log";
-import type { Policy, Store } from "@anyray/shared/store/store";
+import type { Log } from "./log";
+import type { Policy, Store } from "./store/store";
 
 export interface PolicySettings {
   store: Pick<Store, "readPolicy" | "readRevision">;

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { createLog } from "@anyray/shared/log";
-import type { Policy } from "@anyray/shared/store/store";
 import fc from "fast-check";
-import { PolicyInForce, type PolicySettings } from "./policy";
+import { createLog } from "./log";
+import { PolicyInForce, type PolicySettings } from "./policy-in-force";
+import type { Policy } from "./store/store";
 
 const policyOf = (revision: number): Policy => ({ revision, caps: [], prices: [], providers: [], settings: {} });
 
