@@ -1,5 +1,5 @@
 // Owns the arm "anyray": the real gateway on a data directory of its own, with everything on that a gateway has on:
-// metering, caps, spool, store. The caller of every request is capped, far above what a run can use.
+// metering, caps, spool, store; the optimizer is switched off where a scenario does not ask for it. The caller of every request is capped, far above what a run can use.
 
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -18,7 +18,7 @@ export const anyray = {
   name: "anyray",
   version: () => manifest.version,
   canReach: () => true,
-  async start({ upstream, way, directory, start }) {
+  async start({ upstream, way, directory, env, start }) {
     const port = freePort();
     const authority = join(directory, "upstream.pem");
     writeFileSync(authority, upstream.cert);
@@ -29,6 +29,7 @@ export const anyray = {
         ...bunEnv,
         ...gatewayEnv(port, join(directory, "data"), upstreamUrl(upstream, way)),
         NODE_EXTRA_CA_CERTS: authority,
+        ...env,
       },
     });
     const url = `http://127.0.0.1:${port}`;
@@ -49,6 +50,8 @@ export function gatewayEnv(port: number, dataDir: string, providerUrl: string): 
     ANYRAY_PROVIDER_URL_OPENAI: providerUrl,
     ANYRAY_PROVIDER_KEY_OPENAI: "a-key-that-the-gateway-holds",
     ANYRAY_SHUTDOWN_DRAIN_MS: "1000",
+    // Whatever listens on the optimizer's usual port of this machine is none of the bench's.
+    ANYRAY_KILL_SWITCH: "true",
   };
 }
 

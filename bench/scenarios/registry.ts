@@ -8,6 +8,9 @@ import { coldStart } from "./cold-start";
 import { embeddings } from "./embeddings";
 import { jsonAddedLatency } from "./json-added-latency";
 import { jsonSmall } from "./json-small";
+import { optimizerBroken } from "./optimizer-broken";
+import { optimizerOn } from "./optimizer-on";
+import { optimizerSkipped } from "./optimizer-skipped";
 import { restMemory } from "./rest-memory";
 import { slowReader } from "./slow-reader";
 import { soak } from "./soak";
@@ -17,6 +20,7 @@ import { stream2000 } from "./stream-2000";
 import { streamsIdle } from "./streams-idle";
 import { streamsOpen } from "./streams-open";
 import { tlsUpstream } from "./tls-upstream";
+import { tracesContent } from "./traces-content";
 
 export const scenarios: readonly Scenario[] = [
   jsonSmall,
@@ -31,6 +35,10 @@ export const scenarios: readonly Scenario[] = [
   streamsIdle,
   slowReader,
   capsHot,
+  optimizerSkipped,
+  optimizerBroken,
+  optimizerOn,
+  tracesContent,
   tlsUpstream,
   coldStart,
   restMemory,

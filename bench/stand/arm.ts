@@ -12,6 +12,8 @@ export interface ArmSetup {
   way: UpstreamWay;
   /** Of its own, deleted afterwards. */
   directory: string;
+  /** Variables that a scenario wants the gateway to have besides its own; others have none. */
+  env: Readonly<Record<string, string>>;
   /** Starts a process on the proxies' core. */
   start(options: Omit<ChildOptions, "core" | "directory">): Child;
 }

@@ -13,6 +13,19 @@ export function readCpuNs(pid: number): number | null {
   }
 }
 
+/** The same of the threads that relay: the process's first one, and the runtime's own for calls to providers. */
+export function readRelayNs(pid: number): number | null {
+  try {
+    const isRelay = (task: string) =>
+      task === String(pid) || readFileSync(`/proc/${pid}/task/${task}/comm`, "utf8").trim() === "HTTP Client";
+    return readdirSync(`/proc/${pid}/task`)
+      .filter(isRelay)
+      .reduce((sum, task) => sum + readThreadNs(pid, task), 0);
+  } catch {
+    return null;
+  }
+}
+
 function readThreadNs(pid: number, task: string): number {
   try {
     return Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0]);

@@ -6,7 +6,7 @@ import type { Arm } from "../row";
 import type { BenchContext } from "../scenario";
 import type { RunningArm } from "./arm";
 import { takeCleanly, watchNoise } from "./noise";
-import { readCpuNs, readResidentBytes } from "./readings";
+import { readCpuNs, readRelayNs, readResidentBytes } from "./readings";
 import type { Load, Stand } from "./stand";
 
 export interface Sample<R> {
@@ -19,6 +19,8 @@ export interface Sample<R> {
   cpuNs: number | null;
   /** The same while the load lasted. */
   cpuUnderLoadNs: number | null;
+  /** Of the threads that relay alone, without those that store. */
+  relayCpuNs: number | null;
 }
 
 /** @throws Error when any answer was wrong or missing */
@@ -27,17 +29,23 @@ export async function takeSample<L extends Load>(
   arm: RunningArm,
   load: L,
 ): Promise<Sample<JobResults[L["kind"]]>> {
+  const readRelay = () => (arm.child ? readRelayNs(arm.child.pid) : null);
   const readCpu = () => (arm.child ? readCpuNs(arm.child.pid) : null);
   return await takeCleanly(stand.noise, () =>
     watchNoise(stand.pinning, stand.pids, async () => {
       const before = readCpu();
+      const relayBefore = readRelay();
       const startedAt = Bun.nanoseconds();
       const result = await stand.run(arm, load);
       const seconds = (Bun.nanoseconds() - startedAt) / 1e9;
       const underLoad = readCpu();
       refuseFaults(arm.name, result.faults);
       await waitUntilSettled(arm);
-      return { result, seconds, cpuNs: minus(readCpu(), before), cpuUnderLoadNs: minus(underLoad, before) };
+      const relayCpuNs = minus(readRelay(), relayBefore);
+      return {
+        ...{ result, seconds, relayCpuNs },
+        ...{ cpuNs: minus(readCpu(), before), cpuUnderLoadNs: minus(underLoad, before) },
+      };
     }),
   );
 }
@@ -48,15 +56,20 @@ const minus = (after: number | null, before: number | null) =>
 const settleMsMax = 10_000;
 const settlePollMs = 50;
 
-/** Waits until the gateway has stored its rows: that work belongs to this sample, and must not disturb the next. */
-export async function waitUntilSettled({ admin }: RunningArm): Promise<void> {
+/** Waits until the gateway has stored its rows and traces: that work belongs to this sample, and must not disturb the next. */
+export async function waitUntilSettled({ admin, port }: RunningArm): Promise<void> {
   if (!admin) return;
   const deadline = performance.now() + settleMsMax;
   while (performance.now() < deadline) {
     const { spool } = JSON.parse(await admin("GET", "/admin/health")) as { spool: { pendingRows: number } };
-    if (spool.pendingRows === 0) return;
+    if (spool.pendingRows === 0 && (await countPendingTraces(port)) === 0) return;
     await Bun.sleep(settlePollMs);
   }
+}
+
+async function countPendingTraces(port: number): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  return Number(/^anyray_traces_pending (\d+)$/m.exec(text)?.[1] ?? 0);
 }
 
 export function refuseFaults(arm: Arm, faults: Faults): void {

@@ -31,8 +31,8 @@ export interface Stand {
   shareAll(): Promise<RunningArm[]>;
   /** The same, freshly started and cold; those that can reach the upstream this way. */
   startAll(way?: UpstreamWay): Promise<RunningArm[]>;
-  /** A fresh one. Rejects for an arm that is not installed. */
-  start(arm: Arm, way?: UpstreamWay): Promise<RunningArm>;
+  /** A fresh one, the gateway with `env` besides its own. Rejects for an arm that is not installed. */
+  start(arm: Arm, way?: UpstreamWay, env?: Readonly<Record<string, string>>): Promise<RunningArm>;
   /** Sends load to an arm and keeps count of what has to be in its books. */
   run<L extends Load>(arm: RunningArm, load: L): Promise<JobResults[L["kind"]]>;
   /** Runs another load generator to its end, on the generator's core. Resolves with what it printed. */
@@ -102,15 +102,14 @@ export function createStand({ directory, pinning, noise, warmUpCalls }: StandSet
       for (const { name } of installed) started.push(await stand.start(name, way));
       return way === "http2" ? started : [await stand.start("direct", way), ...started];
     },
-    async start(arm, way = "http") {
+    async start(arm, way = "http", env = {}) {
       const { ready } = await getUpstream();
       if (arm === "direct") return directTo(ready, way);
       const kind = armKinds.find((candidate) => candidate.name === arm);
       if (!kind || kind.version() === null) throw new Error(`${arm} is not installed`);
       const name = `${arm}-${++startedArms}`;
       const running = await kind.start({
-        upstream: ready,
-        way,
+        ...{ upstream: ready, way, env },
         directory: makeDirectory(name),
         start: start(name, pinning?.proxyCore ?? null),
       });
