@@ -2,9 +2,16 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { createOutbound, type OutboundSettings } from "./outbound";
+import { createEgress, originsOf } from "./egress";
+import { createOutbound, EgressRefused, type Outbound } from "./outbound";
 
-const plain: OutboundSettings = { proxy: null, isHttp2: true };
+const settings = { reason: "provider", proxy: null, isHttp2: true } as const;
+
+/** One that may go to the hosts of `urls`. */
+function outboundTo(...urls: string[]): Outbound {
+  const origins = originsOf(urls);
+  return createOutbound({ ...settings, egress: createEgress(), origins: () => origins });
+}
 
 interface RawServer {
   port: number;
@@ -53,7 +60,8 @@ describe("an answer comes back as it was sent", () => {
     for (const status of [301, 302, 303, 307, 308]) {
       const location = `http://127.0.0.1:${elsewhere.port}/stolen`;
       const { port } = await startServer(answerOf(empty, `${status} Moved`, `location: ${location}`));
-      const response = await createOutbound(plain).send(`http://127.0.0.1:${port}/v1/x`, request("POST"));
+      const url = `http://127.0.0.1:${port}/v1/x`;
+      const response = await outboundTo(url, location).send(url, request("POST"));
       expect([response.status, response.headers.get("location"), response.redirected]).toEqual([
         status,
         location,
@@ -70,7 +78,8 @@ describe("an answer comes back as it was sent", () => {
       const { port } = await startServer(
         answerOf(body, "200 OK", `content-encoding: ${encoding}`, "content-type: application/json"),
       );
-      const response = await createOutbound(plain).send(`http://127.0.0.1:${port}/`, request());
+      const url = `http://127.0.0.1:${port}/`;
+      const response = await outboundTo(url).send(url, request());
       expect(response.headers.get("content-encoding")).toBe(encoding);
       expect(response.headers.get("content-length")).toBe(String(body.length));
       expect(Buffer.compare(await response.bytes(), body)).toBe(0);
@@ -79,7 +88,7 @@ describe("an answer comes back as it was sent", () => {
 
   test("an error of the provider is an answer, a connection that fails is a rejection", async () => {
     const { port } = await startServer(answerOf(Buffer.from("overloaded"), "529 Overloaded"));
-    const outbound = createOutbound(plain);
+    const outbound = outboundTo(`http://127.0.0.1:${port}`, "http://127.0.0.1:1");
     const response = await outbound.send(`http://127.0.0.1:${port}/`, request());
     expect([response.status, await response.text()]).toEqual([529, "overloaded"]);
     const reason = outbound.send("http://127.0.0.1:1/", request()).then(
@@ -96,7 +105,8 @@ describe("a request goes out as it is", () => {
   test("with its method, headers and body bytes", async () => {
     const { port, received } = await startServer(answerOf(empty, "200 OK"));
     const bytes = new Uint8Array(Buffer.from('{"a":"\u00e9"}'));
-    await createOutbound(plain).send(`http://127.0.0.1:${port}/v1/x?a=b%20c`, request("POST", bytes));
+    const url = `http://127.0.0.1:${port}/v1/x?a=b%20c`;
+    await outboundTo(url).send(url, request("POST", bytes));
     const [sent = ""] = received;
     expect(sent).toStartWith("POST /v1/x?a=b%20c HTTP/1.1\r\n");
     expect(sent.toLowerCase()).toContain("\r\nx-kept: 1\r\n");
@@ -106,40 +116,67 @@ describe("a request goes out as it is", () => {
 
   test("without a body where a body has no meaning", async () => {
     const { port, received } = await startServer(answerOf(empty, "200 OK"));
+    const url = `http://127.0.0.1:${port}/`;
     for (const method of ["GET", "HEAD"]) {
-      const response = await createOutbound(plain).send(
-        `http://127.0.0.1:${port}/`,
-        request(method, new Uint8Array([65])),
-      );
+      const response = await outboundTo(url).send(url, request(method, new Uint8Array([65])));
       expect(response.status).toBe(200);
     }
     for (const sent of received) expect(sent).toEndWith("\r\n\r\n");
-    await createOutbound(plain).send(`http://127.0.0.1:${port}/`, request("DELETE", new Uint8Array([65])));
+    await outboundTo(url).send(url, request("DELETE", new Uint8Array([65])));
     expect(received.at(-1)).toEndWith("\r\n\r\nA");
   });
 });
 
-test("every host that is called is counted, without the credentials of its URL", async () => {
-  const outbound = createOutbound({ proxy: null, isHttp2: false });
-  const { port } = await startServer(answerOf(empty, "200 OK"));
-  expect([...outbound.hosts()]).toEqual([]);
-  for (const path of ["/", "/v1/x?to=http://other/", "/v1/a@b"])
-    await outbound.send(`http://127.0.0.1:${port}${path}`, request());
-  await outbound.send(`http://user:secret@127.0.0.1:${port}/`, request());
-  await outbound.send("http://127.0.0.1:1/", request()).catch(() => {});
-  expect([...outbound.hosts()]).toEqual([
-    [`127.0.0.1:${port}`, 4],
-    ["127.0.0.1:1", 1],
-  ]);
+describe("nothing goes where nobody configured anything", () => {
+  test("a call elsewhere is refused before a packet leaves, and counted", async () => {
+    const here = await startServer(answerOf(empty, "200 OK"));
+    const elsewhere = await startServer(answerOf(empty, "200 OK"));
+    const egress = createEgress({ onRefused: (host, reason) => refusals.push(`${reason} ${host}`) });
+    const refusals: string[] = [];
+    let origins = originsOf([`http://127.0.0.1:${here.port}/v1`]);
+    const outbound = createOutbound({ ...settings, egress, origins: () => origins });
+    await outbound.send(`http://127.0.0.1:${here.port}/v1/x`, request());
+    const bad = [
+      `http://127.0.0.1:${elsewhere.port}/`,
+      `http://127.0.0.1:${here.port}@127.0.0.1:${elsewhere.port}/`,
+      `http://127.0.0.1:${elsewhere.port}/127.0.0.1:${here.port}`,
+      `http://127.0.0.1:${elsewhere.port}\\@127.0.0.1:${here.port}/`,
+      `https://127.0.0.1:${here.port}/`,
+      `http://localhost:${here.port}/`,
+      `//127.0.0.1:${here.port}/`,
+      "",
+    ];
+    for (const url of bad) await expect(outbound.send(url, request())).rejects.toThrow(EgressRefused);
+    await expect(outbound.send(`http://127.0.0.1:${elsewhere.port}/`, request())).rejects.toThrow(EgressRefused);
+    expect([here.received.length, elsewhere.received.length]).toEqual([1, 0]);
+    const entry = egress.report().hosts.find(({ host }) => host === `127.0.0.1:${elsewhere.port}`);
+    expect(entry).toMatchObject({ isAllowed: false, calls: 0, refused: 5, firstAt: null });
+    expect(refusals.filter((line) => line === `provider 127.0.0.1:${elsewhere.port}`)).toHaveLength(1);
+    origins = originsOf([`http://127.0.0.1:${elsewhere.port}`]);
+    await outbound.send(`http://127.0.0.1:${elsewhere.port}/`, request());
+    await expect(outbound.send(`http://127.0.0.1:${here.port}/`, request())).rejects.toThrow(EgressRefused);
+  });
+
+  test("a name that nobody configured is not even looked up", async () => {
+    const startedAt = performance.now();
+    await expect(outboundTo("http://127.0.0.1:1").send("http://nobody.invalid/", request())).rejects.toThrow(
+      EgressRefused,
+    );
+    expect(performance.now() - startedAt).toBeLessThan(50);
+  });
 });
 
 describe("proxies", () => {
   const here = import.meta.dir;
   const script = (forgets: boolean, proxy: string | null) => `
     import { forgetProxyVariables } from ${JSON.stringify(join(here, "env.ts"))};
+    import { createEgress, originsOf } from ${JSON.stringify(join(here, "egress.ts"))};
     import { createOutbound } from ${JSON.stringify(join(here, "outbound.ts"))};
     if (${forgets}) forgetProxyVariables();
-    const outbound = createOutbound({ proxy: ${JSON.stringify(proxy)}, isHttp2: true });
+    const origins = originsOf([process.argv.at(-1)]);
+    const egress = createEgress();
+    const settings = { reason: "provider", origins: () => origins, egress };
+    const outbound = createOutbound({ ...settings, proxy: ${JSON.stringify(proxy)}, isHttp2: true });
     const signal = new AbortController().signal;
     const response = await outbound.send(process.argv.at(-1), { method: "POST", headers: new Headers(), body: null, signal });
     console.log(await response.text());`;
