@@ -3,19 +3,22 @@
 
 import { AnyrayError } from "@anyray/shared/errors";
 import type { Log } from "@anyray/shared/log";
+import type { Metrics } from "@anyray/shared/metrics";
 import type { Server } from "bun";
 import { type AnyElysia, Elysia } from "elysia";
 import { admitAdmin, isAdminUrl } from "./admin/gate";
 import { type Arrival, CallerLeft } from "./call";
 import type { Endpoint, Protocol } from "./endpoints/endpoint";
 import { endpoints } from "./endpoints/registry";
-import type { Metrics } from "./metrics";
+import type { McpDoor } from "./mcp/door";
 import { type Journey, serve } from "./pipeline";
 import { asAnyrayError, renderError } from "./render-error";
 
 export interface AppSettings {
   journey: Journey;
   admin: AnyElysia;
+  /** What models retrieve by, at /mcp; absent = no such route. */
+  mcp?: McpDoor;
   adminToken: string;
   metrics: Metrics;
   log: Log;
@@ -41,6 +44,12 @@ export function createApp(settings: AppSettings) {
     // No body schema and no parser: the body is read as bytes, and forwarded as such.
     if (endpoint.metering === "always") app.post(endpoint.path, handle, { parse: "none" });
     else app.all(endpoint.path, handle, { parse: "none" });
+  }
+  const { mcp } = settings;
+  if (mcp) {
+    const handle = ({ request }: { request: Request }) =>
+      answerMcp(request, mcp, server as unknown as GatewayServer, settings);
+    app.all("/mcp", handle, { parse: "none" });
   }
   // For the routes below and for what is no route: the framework's own answer would show an error's message. Those
   // above answer for themselves, and are spared the hook.
@@ -107,6 +116,27 @@ async function answerCall(
     journey.metrics.failed(error);
     return renderError(error, arrival.protocol, arrival.id);
   }
+}
+
+/** Longer than a retrieval can take. */
+const mcpSeconds = 10;
+
+/** Not a call: nothing of it is billed, capped or recorded, and it takes no call's place. */
+async function answerMcp(
+  request: Request,
+  mcp: McpDoor,
+  server: GatewayServer,
+  { isDraining, idleSeconds }: AppSettings,
+): Promise<Response> {
+  const id = Bun.randomUUIDv7();
+  if (isDraining()) {
+    const draining = new AnyrayError("draining", "This gateway is shutting down.", { connection: "close" });
+    return renderError(draining, "openai", id);
+  }
+  server.timeout(request, Math.max(idleSeconds, mcpSeconds));
+  const response = await mcp(request, id);
+  response.headers.set("x-anyray-request-id", id);
+  return response;
 }
 
 /** On routes that both vendors have, Anthropic's own header tells who speaks. */

@@ -1,9 +1,9 @@
 // Owns what is counted of every call, and the names it is published under.
 
 import { AnyrayError } from "@anyray/shared/errors";
+import type { Metrics } from "@anyray/shared/metrics";
 import { endReasons, outcomes } from "@anyray/shared/store/spend-row";
 import type { Call, Optimized, Outcome } from "./call";
-import type { Metrics } from "./metrics";
 
 export type CallMetrics = ReturnType<typeof createCallMetrics>;
 
@@ -30,6 +30,10 @@ export function createCallMetrics(metrics: Metrics) {
   );
   const total = metrics.histogram("anyray_request_duration_seconds", "Arrival to last byte.");
   const firstByte = metrics.histogram("anyray_time_to_first_byte_seconds", "Arrival to the answer's first byte.");
+  const optimizing = metrics.histogram(
+    "anyray_optimize_seconds",
+    "What calls waited for the optimizer that was asked.",
+  );
   const overhead = metrics.histogram("anyray_overhead_seconds", "What the gateway added to a call.");
   const byClass = ["0xx", "1xx", "2xx", "3xx", "4xx", "5xx"].map((name) => answers(name));
   const byReason = new Map(endReasons.map((reason) => [reason, ends(reason)]));
@@ -60,6 +64,7 @@ export function createCallMetrics(metrics: Metrics) {
       byClass[Math.floor(outcome.status / 100)]?.add();
       byReason.get(outcome.endReason)?.add();
       byOptimization.get(optimized.outcome)?.add();
+      if (optimized.optimizeMs !== null) optimizing.observeMs(optimized.optimizeMs);
       total.observeMs(endedAt - call.startedAt);
       if (outcome.firstByteAt !== null) firstByte.observeMs(outcome.firstByteAt - call.startedAt);
       overhead.observeMs(Math.max(0, endedAt - call.receivedAt - outcome.upstreamMs));

@@ -1,5 +1,6 @@
-// Owns the nouns of a request's journey: Arrival, Call, Hold, Outcome. No step changes a Call.
+// Owns the nouns of a request's journey: Arrival, Call, Hold, Optimized, Outcome. No step changes a Call.
 
+import type { OptimizeFacts } from "@anyray/shared/protocol";
 import type { EndReason, Labels, OptimizeOutcome } from "@anyray/shared/store/spend-row";
 import type { Usage } from "@anyray/shared/usage";
 import type { Endpoint, Protocol } from "./endpoints/endpoint";
@@ -54,12 +55,16 @@ export interface Call extends Arrival {
   maxOutputTokens: number | null;
   /** What goes to the provider: the caller's bytes, unless an edit was needed. */
   body: Uint8Array<ArrayBuffer> | null;
+  /** The same as JSON text, without its content encoding; null where nobody had to look into it. */
+  plain: Uint8Array<ArrayBuffer> | null;
   /** An edit undid the caller's `content-encoding`. */
   isBodyInflated: boolean;
   /** The gateway asked for a usage chunk the caller did not ask for: it is taken out again. */
   isUsageInjected: boolean;
   /** Bytes of the request after inflating: the base of every estimate. */
   bodyBytes: number;
+  /** The model can ask for what was elided from the request. */
+  canRetrieve: boolean;
   /** Counts towards caps, and leaves a row. */
   isBillable: boolean;
   /** Cap period, "YYYY-MM" in the reporting zone, fixed at admission. */
@@ -79,7 +84,18 @@ export interface Hold {
 /** What the optimizer did with a call. */
 export interface Optimized {
   outcome: OptimizeOutcome;
+  /** Time spent asking; null = it was not asked. */
   optimizeMs: number | null;
+  /** JSON text that goes to the provider instead of the call's own body; null = that goes on as it is. */
+  body: Uint8Array<ArrayBuffer> | null;
+  /** Its answer but for the request, checked; null = there was none to rely on. */
+  facts: OptimizeFacts | null;
+  /** JSON text of a provider's whole answer to an equal request, to be served instead of asking; null = none. */
+  cached: string | null;
+  /** What a cached answer that was served had used when it was new; absent = the call went to its provider. */
+  saved?: Readonly<Usage>;
+  /** Under which the answer to this call may be kept; null = it may not. */
+  cacheKey: string | null;
 }
 
 /** How a call ended, as the relay saw it. */

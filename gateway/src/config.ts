@@ -11,6 +11,7 @@ import {
   ensureSecret,
   makeAdminToken,
   makeKey,
+  optimizerTokenFile,
 } from "@anyray/shared/secrets";
 
 export interface Config {
@@ -19,7 +20,12 @@ export interface Config {
   /** Where the admin token is kept; null when a variable set it. */
   adminTokenPath: string | null;
   keyring: Keyring;
+  /** The key that seals, for the threads that do. */
+  contentKey: string;
+  /** What the gateway shows the optimizer. */
+  optimizerToken: string;
   spoolRoot: string;
+  traceSpoolRoot: string;
 }
 
 /**
@@ -38,14 +44,19 @@ export function readConfig(env: Env, log: Log): Config {
     : ensureSecret(dataDir, adminTokenFile, makeAdminToken, { log });
   const contentKey =
     env.ANYRAY_CONTENT_KEY ?? ensureSecret(dataDir, contentKeyFile, makeKey, { accepts: acceptsKey, log }).value;
+  const optimizerToken =
+    env.ANYRAY_OPTIMIZER_TOKEN ?? ensureSecret(dataDir, optimizerTokenFile, makeAdminToken, { log }).value;
   if (token.value.length < 32) log.warn("the admin token is short: use at least 32 characters");
   for (const name of env.unknown) log.warn("a variable that nobody reads: is it spelled right?", { variable: name });
   return {
     env,
     adminToken: token.value,
     adminTokenPath: token.path,
-    keyring: createKeyring(contentKey),
+    keyring: createKeyring(contentKey, env.ANYRAY_CONTENT_KEYS_OLD),
+    contentKey,
+    optimizerToken,
     spoolRoot: join(dataDir, "spool"),
+    traceSpoolRoot: join(dataDir, "trace-spool"),
   };
 }
 

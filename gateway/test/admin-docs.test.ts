@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spendRow } from "@anyray/shared/testing/spend-row";
-import { type AdminWorld, adminToken, now, openAdminWorld } from "./admin-world";
+import { type AdminWorld, adminToken, now, openAdminWorld, optimizerSettings } from "./admin-world";
 import { checkSchema, type OpenApi } from "./openapi-check";
 
 let world: AdminWorld;
@@ -27,7 +27,7 @@ test("the document describes every route but its own page, and each completely",
       const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
       const declared = operation.parameters.filter((parameter) => parameter.in === "path");
       expect(declared.map(({ name }) => name)).toEqual(inPath as string[]);
-      expect("requestBody" in operation).toBe(method === "put");
+      expect("requestBody" in operation).toBe(method === "put" || method === "post");
     }
   }
   const ids = Object.values(doc.paths).flatMap((item) => Object.values(item).map(({ operationId }) => operationId));
@@ -54,6 +54,8 @@ test("real answers and bodies are what the document says", async () => {
   const provider = { baseUrl: "https://x.test", key: "sk-1", onAbort: null };
   const prices = [{ provider: "openai", model: "m", inputUsdPerMillion: 1, outputUsdPerMillion: 2 }];
   const bodies: [string, string, unknown][] = [
+    ["/admin/optimizer/settings", "/admin/optimizer/settings", optimizerSettings.config],
+    ["/admin/optimizer/settings", "/admin/optimizer/settings", optimizerSettings],
     ["/admin/user-caps", "/admin/user-caps", { caps }],
     ["/admin/user-caps", "/admin/user-caps", caps[0]],
     ["/admin/providers/{slug}", "/admin/providers/vllm", provider],
@@ -82,6 +84,7 @@ test("real answers and bodies are what the document says", async () => {
     ["/admin/providers/{slug}", "/admin/providers/nope", 404],
     ["/admin/audit", "/admin/audit", 200],
     ["/admin/health", "/admin/health", 200],
+    ["/admin/optimizer/settings", "/admin/optimizer/settings", 200],
   ];
   for (const [path, target, expected] of reads) {
     const { status, json } = await world.ask(target);

@@ -51,6 +51,15 @@ test("every route answers with the token", async () => {
   }
 });
 
+test("a body of brackets alone is refused before it is parsed", async () => {
+  const body = `${"[".repeat(400_000)}${"]".repeat(400_000)}`;
+  const startedAt = performance.now();
+  const response = await world.call("/admin/user-caps", { method: "PUT", body });
+  expect(response.status).toBe(400);
+  // Parsing it would take seconds, in which no stream goes on.
+  expect(performance.now() - startedAt).toBeLessThan(1_000);
+});
+
 test("odd spellings of a path reach no data without the token", async () => {
   const spellings = [
     ...["/ADMIN/spend", "/Admin/spend", "//admin/spend", "///admin//spend", "/admin//spend", "/%61dmin/spend"],

@@ -54,6 +54,8 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
         ANYRAY_GATEWAY_PORT: "0",
         ANYRAY_DATA_DIR: dataDir,
         ANYRAY_ADMIN_TOKEN: adminToken,
+        // Nobody listens there: only tests of the optimizer have one.
+        ANYRAY_OPTIMIZER_URL: "http://127.0.0.1:1",
         ...options.env,
       },
       stdout: "pipe",

@@ -3,10 +3,10 @@
 
 import { afterAll, expect, test } from "bun:test";
 import { createLog } from "@anyray/shared/log";
+import { Metrics } from "@anyray/shared/metrics";
 import { Elysia } from "elysia";
 import { createApp } from "../src/app";
 import { createCallMetrics } from "../src/call-metrics";
-import { Metrics } from "../src/metrics";
 import type { Journey } from "../src/pipeline";
 import { adminToken } from "./harness";
 import { connectRaw, headersNamed, type RawAnswer, rawRequest } from "./raw-http";
@@ -25,6 +25,7 @@ function openRim(fail: () => never) {
   const journey = {
     metrics: createCallMetrics(metrics),
     directory: { route: fail },
+    traces: { open: () => null, close() {}, refuse() {} },
     bodyBytesMax: 65_536,
     headerBytesMax: 32_768,
     timezone: "UTC",

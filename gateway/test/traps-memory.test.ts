@@ -113,8 +113,8 @@ test("100,000 calls", async () => {
 }, 90_000);
 
 test("15,000 calls by users, teams, sessions, labels and models never seen before", async () => {
-  const requestOf = (nth: number) => {
-    const name = `${nth}-${"n".repeat(60)}`;
+  const requestOf = (nth: number, kind = "n") => {
+    const name = `${nth}-${kind.repeat(60)}`;
     const metadata = JSON.stringify({ user: name, team: name, session: name, tool: name, [name]: name });
     return rawRequest(
       "POST",
@@ -123,8 +123,10 @@ test("15,000 calls by users, teams, sessions, labels and models never seen befor
       `{"model":"gpt-${name}","messages":[{"role":"user","content":"Hello"}]}`,
     );
   };
+  // What names of any number cost once, such as the stores' own buffers, is not what is asked here.
+  await sendMany(5_000, 48, 200, (nth) => requestOf(nth, "w"));
   const before = await settledBytes();
-  expect(await sendMany(15_000, 48, 200, requestOf)).toBe(15_000);
+  expect(await sendMany(15_000, 48, 200, (nth) => requestOf(nth))).toBe(15_000);
   expect((await settledBytes()) - before).toBeLessThan(growthBytesMax);
 }, 60_000);
 

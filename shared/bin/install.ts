@@ -14,14 +14,27 @@ export interface InstallOptions {
 
 /**
  * Installs what is missing or differs from bun.lock. Bun itself is the judge of that: with nothing to do it
- * needs some 10 ms and no network, and this stays silent.
+ * needs some 10 ms, asks nobody, and this stays silent.
  *
  * @returns the exit code of `bun install`, 0 = all is there; a failure has been shown with Bun's own words
  */
 export async function install(root: string, { stream, signal }: InstallOptions): Promise<number> {
   warnAboutVersion(root, stream);
   const end = showProgress("Installing packages...", stream);
-  const child = Bun.spawn([process.execPath, "install", "--frozen-lockfile"], {
+  // First without the network: left to itself, Bun looks up the registry's name also where there is nothing to fetch.
+  let { code, words } = await runInstall(root, ["--offline"], signal);
+  if (code !== 0 && !signal?.aborted) ({ code, words } = await runInstall(root, [], signal));
+  end();
+  if (code === 0 || signal?.aborted) return code;
+  stream.write(`${words.trimEnd()}\n`);
+  stream.write(
+    `\nPackages could not be installed: "bun install --frozen-lockfile" ended with code ${code}, see above.\n`,
+  );
+  return code;
+}
+
+async function runInstall(root: string, flags: readonly string[], signal: AbortSignal | undefined) {
+  const child = Bun.spawn([process.execPath, "install", "--frozen-lockfile", ...flags], {
     cwd: root,
     stdin: "ignore",
     stdout: "pipe",
@@ -29,13 +42,7 @@ export async function install(root: string, { stream, signal }: InstallOptions):
     ...(signal ? { signal } : {}),
   });
   const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  end();
-  if (code === 0 || signal?.aborted) return code;
-  stream.write(`${(stdout + stderr).trimEnd()}\n`);
-  stream.write(
-    `\nPackages could not be installed: "bun install --frozen-lockfile" ended with code ${code}, see above.\n`,
-  );
-  return code;
+  return { code, words: stdout + stderr };
 }
 
 /** Streaming, shutdown and HTTP/2 were verified on one Bun version only, so another one is worth a line. */

@@ -77,7 +77,7 @@ export async function start({ root, args, env }: StartOptions): Promise<number> 
         args: [...runtimeFlags, ...(args.includes("--watch") ? ["--watch", "--no-clear-screen"] : []), entry],
       })),
       root,
-      env: runtimeEnv(env),
+      env: { ...runtimeEnv(env), ANYRAY_OPTIMIZER_URL: optimizerUrl(env) },
       print: (stream, name, line) => say(process[stream], name, line),
       say: (line) => say(process.stderr, "anyray", line),
       backoff,
@@ -96,6 +96,15 @@ export async function start({ root, args, env }: StartOptions): Promise<number> 
     stopped.abort();
     endWatch();
   }
+}
+
+/** The gateway finds the optimizer beside it also where only the optimizer was told another port. */
+function optimizerUrl(env: ProcessEnv): string | undefined {
+  const url = env["ANYRAY_OPTIMIZER_URL"];
+  const port = env["ANYRAY_OPTIMIZER_PORT"]?.trim();
+  if (url?.trim() || !port || port === "0") return url;
+  const host = env["ANYRAY_OPTIMIZER_HOST"]?.trim();
+  return `http://${!host || host === "0.0.0.0" ? "127.0.0.1" : host}:${port}`;
 }
 
 type Present = (typeof services)[number];

@@ -22,6 +22,8 @@ export class EnvelopeError extends Error {
 export interface Keyring {
   /** Id of the key that seals. */
   readonly keyId: string;
+  /** Whether a key of that id is configured, to seal or only to open. */
+  knows(keyId: string): boolean;
   /** Seals `plain`; `place` says what it is and where it belongs (for example "provider-key/openai"). */
   seal(plain: Uint8Array | string, place: string): string;
   /**
@@ -49,6 +51,7 @@ export function createKeyring(active: string, former: readonly string[] = []): K
 
   return {
     keyId,
+    knows: (id) => keys.has(id),
     seal(plain, place) {
       const salt = randomBytes(saltBytes);
       const nonce = randomBytes(nonceBytes);
@@ -77,7 +80,13 @@ export function createKeyring(active: string, former: readonly string[] = []): K
   };
 }
 
-function keyIdOf(key: Uint8Array): string {
+/** Id of the key that an envelope was sealed under, which need not be configured; null for what is no envelope. */
+export function sealedUnder(sealed: string): string | null {
+  return /^v1\.([0-9a-f]{8})\./.exec(sealed)?.[1] ?? null;
+}
+
+/** 8 hex digits that name a key without telling it. */
+export function keyIdOf(key: Uint8Array): string {
   return createHash("sha256").update("kid").update(key).digest("hex").slice(0, 8);
 }
 

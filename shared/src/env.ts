@@ -3,11 +3,15 @@
 
 import { readFileSync } from "node:fs";
 import { redactText } from "./redact";
+import type { AuditKeyTexts } from "./store/audit-chain";
 import { slugVariables, type Variable, variables } from "./variables";
 
 type Name = keyof typeof variables;
 type Value<V> = V extends Variable<infer T> ? T : never;
-type Optional = "ANYRAY_ADMIN_TOKEN" | "ANYRAY_CONTENT_KEY" | "ANYRAY_HTTP_PROXY";
+type Optional =
+  | ("ANYRAY_ADMIN_TOKEN" | "ANYRAY_CONTENT_KEY" | "ANYRAY_HTTP_PROXY" | "ANYRAY_OPTIMIZER_TOKEN")
+  | ("ANYRAY_CONTENT_KEYS_OLD" | "ANYRAY_AUDIT_KEY" | "ANYRAY_AUDIT_KEYS_OLD")
+  | ("ANYRAY_OTLP_URL" | "ANYRAY_OTLP_HEADERS" | "ANYRAY_TRACE_URL_TEMPLATE");
 
 export type Env = {
   [N in Name]: N extends Optional ? Value<(typeof variables)[N]> | undefined : Value<(typeof variables)[N]>;
@@ -99,6 +103,14 @@ function parseOne(name: string, variable: Variable<unknown>, value: string | und
     faults.push(`  ${name}=${shown}: accepted is ${variable.accepts}`);
   }
   return parsed;
+}
+
+/** What chains the audit log, as `openStore` takes it: nothing where the store's own key is to be used. */
+export function auditKeysOf({
+  ANYRAY_AUDIT_KEY: active,
+  ANYRAY_AUDIT_KEYS_OLD: former,
+}: Pick<Env, "ANYRAY_AUDIT_KEY" | "ANYRAY_AUDIT_KEYS_OLD">): { auditKeys?: AuditKeyTexts } {
+  return active === undefined ? {} : { auditKeys: { active, former: former ?? [] } };
 }
 
 /**

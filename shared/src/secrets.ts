@@ -35,6 +35,8 @@ export interface SecretOptions {
 /** Names of the files in the data directory. */
 export const adminTokenFile = "admin-token";
 export const contentKeyFile = "content-key";
+export const optimizerTokenFile = "optimizer-token";
+export const auditKeyFile = "audit-key";
 
 /** 43 characters A-Z a-z 0-9 - _: 32 random bytes. */
 export function makeAdminToken(): string {

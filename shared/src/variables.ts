@@ -84,6 +84,56 @@ const url = (spec: Spec & { protocols: readonly string[]; mayNameUser?: boolean 
 
 const http = ["http:", "https:"] as const;
 
+/** `name=value` pairs with commas between them, as OpenTelemetry's own variable has them. */
+const headerList = (spec: Spec): Variable<ReadonlyMap<string, string>> => ({
+  accepts: "`name=value` pairs with commas between them",
+  meaning: spec.meaning,
+  default: spec.default ?? null,
+  secret: true,
+  parse(value) {
+    const headers = new Map<string, string>();
+    for (const pair of value.split(",").filter((part) => part.trim())) {
+      const [, name = "", written = ""] = /^\s*([\w!#$%&'*+.^`|~-]+)\s*=\s*(.*?)\s*$/s.exec(pair) ?? [];
+      const text = decoded(written);
+      // What frames the request is the sender's own.
+      if (
+        !name ||
+        text === undefined ||
+        /^(host|content-(type|length|encoding)|transfer-encoding|connection)$/i.test(name)
+      )
+        return undefined;
+      headers.set(name.toLowerCase(), text);
+    }
+    return headers;
+  },
+});
+
+/** What can stand in a header, its percent-encoding undone. */
+function decoded(written: string): string | undefined {
+  try {
+    const text = decodeURIComponent(written);
+    return /^[\x20-\x7e]*$/.test(text) ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const placeholders = /\{(traceId|id|session)\}/g;
+
+const urlTemplate = (spec: Spec): Variable<string> => ({
+  accepts:
+    "a URL that starts with `http://` or `https://`, with `{traceId}` or `{id}`, and `{session}`, behind its host",
+  meaning: spec.meaning,
+  default: spec.default ?? null,
+  secret: false,
+  parse(value) {
+    const [origin = ""] = /^https?:\/\/[^/?#\\]+/i.exec(value) ?? [];
+    const filled = value.replace(placeholders, "x");
+    const isUrl = origin.length > 0 && !/[{}@]/.test(origin) && !/[{}\s]/.test(filled) && URL.canParse(filled);
+    return isUrl && /\{(traceId|id)\}/.test(value) ? value : undefined;
+  },
+});
+
 const timeZone = (spec: Spec): Variable<string> => ({
   accepts: "an IANA time zone, for example `Europe/Berlin`",
   meaning: spec.meaning,
@@ -106,6 +156,17 @@ const key32 = (spec: Spec): Variable<string> => ({
   parse: (value) => (keyBytes(value) ? value : undefined),
 });
 
+const keys32 = (spec: Spec): Variable<string[]> => ({
+  accepts: "keys of 32 bytes as base64 or hex, with commas between them",
+  meaning: spec.meaning,
+  default: null,
+  secret: true,
+  parse(value) {
+    const keys = value.split(/[\s,]+/).filter(Boolean);
+    return keys.every((key) => keyBytes(key)) ? keys : undefined;
+  },
+});
+
 /** 32 bytes from base64 (44 characters, or 43 without padding) or hex (64 characters). */
 export function keyBytes(value: string): Uint8Array | undefined {
   const isHex = /^[0-9a-fA-F]{64}$/.test(value);
@@ -118,9 +179,44 @@ export function keyBytes(value: string): Uint8Array | undefined {
 export const variables = {
   ANYRAY_GATEWAY_HOST: text({ default: "0.0.0.0", meaning: "address the gateway listens on" }),
   ANYRAY_GATEWAY_PORT: port({ default: "8787", meaning: "port of the gateway; 0 picks a free one" }),
+  ANYRAY_OPTIMIZER_HOST: text({ default: "127.0.0.1", meaning: "address the optimizer listens on" }),
+  ANYRAY_OPTIMIZER_PORT: port({ default: "8088", meaning: "port of the optimizer; 0 picks a free one" }),
+  ANYRAY_OPTIMIZER_URL: url({
+    protocols: http,
+    default: "http://127.0.0.1:8088",
+    meaning: "where the gateway finds the optimizer",
+  }),
+  ANYRAY_OPTIMIZER_TOKEN: credential({
+    meaning: "what the gateway shows the optimizer; generated and stored when unset",
+  }),
+  ANYRAY_OPTIMIZER_TIMEOUT_MS: integer({
+    min: 1,
+    max: 800,
+    default: "800",
+    meaning: "how long a call waits for the optimizer before it goes on as it came",
+  }),
+  ANYRAY_ATTACH: flag({
+    meaning: "the optimizer takes finished calls of a foreign gateway at `POST /v1/record`",
+  }),
   ANYRAY_DATA_DIR: text({ default: "./data", meaning: "everything the embedded mode writes" }),
   ANYRAY_ADMIN_TOKEN: text({ secret: true, meaning: "gates every `/admin/*`; generated and stored when unset" }),
   ANYRAY_CONTENT_KEY: key32({ meaning: "seals provider keys and content at rest; generated and stored when unset" }),
+  ANYRAY_CONTENT_KEYS_OLD: keys32({
+    meaning: "earlier content keys: what they sealed can be read, and is sealed anew under `ANYRAY_CONTENT_KEY`",
+  }),
+  ANYRAY_CONTENT_MODE: choice({
+    of: ["encrypted", "off", "plaintext"],
+    default: "encrypted",
+    meaning: "how prompts and answers are kept; the first start's value of a setting of the admin API",
+  }),
+  ANYRAY_ALLOW_PLAINTEXT: flag({ meaning: "`plaintext` takes effect only with this; without, content is encrypted" }),
+  ANYRAY_AUDIT_KEY: key32({
+    meaning: "chains the audit log; generated and stored when unset; best kept apart from the database",
+  }),
+  ANYRAY_AUDIT_KEYS_OLD: keys32({ meaning: "earlier audit keys: what they chained can be verified" }),
+  ANYRAY_KILL_SWITCH: flag({
+    meaning: "`true`: the optimizer is not asked, whatever the admin says; one of three ways to switch it off",
+  }),
   ANYRAY_PROVIDER_DEFAULT_OPENAI: text({
     default: "openai",
     meaning: "provider of a call in OpenAI's protocol whose model tells nothing",
@@ -202,6 +298,18 @@ export const variables = {
     default: "0",
     meaning: "spend rows older than this are deleted; 0 = keep",
   }),
+  ANYRAY_TRACE_RETENTION_DAYS: integer({
+    min: 0,
+    max: 36_500,
+    default: "90",
+    meaning: "traces older than this are deleted with their contents; 0 = keep",
+  }),
+  ANYRAY_TRACE_MAX_BYTES: integer({
+    min: 0,
+    max: 1_099_511_627_776,
+    default: "21474836480",
+    meaning: "the oldest traces are deleted while all of them take up more than this in the store; 0 = no bound",
+  }),
   ANYRAY_SPEND_FSYNC: choice({
     of: ["group", "always"],
     default: "group",
@@ -212,6 +320,29 @@ export const variables = {
     max: 1_099_511_627_776,
     default: "2147483648",
     meaning: "rows that may wait on disk for the store",
+  }),
+  ANYRAY_OTLP_URL: url({
+    protocols: http,
+    meaning:
+      "where traces are exported to over OTLP/HTTP, `/v1/traces` is put behind it unless it is there; unset: nothing is exported",
+  }),
+  ANYRAY_OTLP_HEADERS: headerList({
+    meaning: "headers of the export, for example `authorization=Basic …`; values may be percent-encoded",
+  }),
+  ANYRAY_OTLP_PROTOCOL: choice({
+    of: ["http/protobuf", "http/json"],
+    default: "http/protobuf",
+    meaning: "encoding of the export",
+  }),
+  ANYRAY_TRACE_URL_TEMPLATE: urlTemplate({
+    meaning: "where a person looks at a trace in that backend: makes the links to it",
+  }),
+  ANYRAY_TRACES: flag({ default: "true", meaning: "`false`: calls leave their spend row and no trace" }),
+  ANYRAY_TRACE_SPOOL_MAX_BYTES: integer({
+    min: 16_777_216,
+    max: 1_099_511_627_776,
+    default: "536870912",
+    meaning: "traces that may wait on disk for the store; from three quarters on without contents",
   }),
   ANYRAY_LOG_LEVEL: choice({
     of: ["debug", "info", "warn", "error"],

@@ -55,6 +55,18 @@ describe("a start", () => {
     expect(run.output().match(/ready\n/g)).toHaveLength(1);
   });
 
+  test("tells the gateway where the optimizer listens, unless that is told already", async () => {
+    tree.write("gateway/src/main.ts", "console.log('asks', process.env.ANYRAY_OPTIMIZER_URL); process.exit(78);");
+    const asks = async (env: Record<string, string>) => {
+      const run = tree.run(startCommand, { ...(await portEnv()), ...env });
+      await run.ended;
+      return /asks (\S+)/.exec(run.output())?.[1];
+    };
+    expect(await asks({ ANYRAY_OPTIMIZER_PORT: "9001" })).toBe("http://127.0.0.1:9001");
+    expect(await asks({ ANYRAY_OPTIMIZER_PORT: "9001", ANYRAY_OPTIMIZER_URL: "http://box:1" })).toBe("http://box:1");
+    expect(await asks({})).toBe("undefined");
+  });
+
   test("of several services keeps the others running while one dies, and restarts it with backoff", async () => {
     tree.write("gateway/src/main.ts", gateway);
     tree.write("optimizer/src/main.ts", "console.log('short life', performance.timeOrigin); process.exit(1);");

@@ -6,12 +6,17 @@ import { type AnyElysia, Elysia } from "elysia";
 import { auditSchemas } from "./audit";
 import { capsSchemas } from "./caps";
 import type { AdminDeps } from "./deps";
+import { egressSchemas } from "./egress";
 import { answerAdmin } from "./gate";
 import { healthSchemas } from "./health";
+import { killSwitchSchemas } from "./kill-switch";
 import { fields, orNull, type Schema, text } from "./openapi";
+import { optimizerSchemas } from "./optimizer";
 import { pricingSchemas } from "./pricing";
+import { privacySchemas } from "./privacy";
 import { providerSchemas } from "./providers";
 import { spendSchemas } from "./spend";
+import { traceSchemas } from "./trace-schemas";
 
 /** @param routes makes the described plugins anew: the generator reads the routes of an app of its own */
 export function createDocsRoutes(deps: AdminDeps, routes: () => AnyElysia[]) {
@@ -121,18 +126,23 @@ const documentation = {
       "Spend, caps, prices, providers and the audit log of one Anyray gateway. Every route wants the admin token as `Authorization: Bearer`.",
   },
   servers: [{ url: "/" }],
-  tags: ["Spend", "Caps", "Prices", "Providers", "Operation"].map((name) => ({ name })),
+  tags: ["Spend", "Traces", "Caps", "Prices", "Providers", "Operation"].map((name) => ({ name })),
   security: [{ adminToken: [] }],
   components: {
     securitySchemes: { adminToken: { type: "http" as const, scheme: "bearer" } },
     schemas: {
       Error: errorSchema,
       ...spendSchemas,
+      ...traceSchemas,
       ...capsSchemas,
       ...pricingSchemas,
       ...providerSchemas,
+      ...privacySchemas,
       ...auditSchemas,
       ...healthSchemas,
+      ...egressSchemas,
+      ...killSwitchSchemas,
+      ...optimizerSchemas,
     } as Record<string, Schema>,
   },
 };

@@ -5,6 +5,7 @@ import { timingSafeEqual } from "node:crypto";
 import { AnyrayError } from "@anyray/shared/errors";
 import { CallerLeft } from "../call";
 import { readBody } from "../request/body";
+import { nestingIsDeep } from "../request/json";
 import type { AdminDeps } from "./deps";
 
 /** On every answer of the admin plane. */
@@ -143,6 +144,8 @@ export async function readJson(request: Request): Promise<unknown> {
       `The body is larger than the ${adminBodyBytesMax} bytes of an admin request.`,
     );
   });
+  // Brackets alone would hold every stream up for as long as it takes to parse them.
+  if (bytes && nestingIsDeep(bytes)) throw new AnyrayError("invalid_json", "The body is nested too deeply.");
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes ?? new Uint8Array()));
   } catch {

@@ -38,7 +38,7 @@ export function pathParameter(name: string, schema: Schema, description: string)
 export interface Operation {
   summary: string;
   description?: string;
-  tag: "Spend" | "Caps" | "Prices" | "Providers" | "Operation";
+  tag: "Spend" | "Traces" | "Caps" | "Prices" | "Providers" | "Operation";
   parameters?: readonly Schema[];
   /** Schema of a JSON body. */
   body?: Schema;
@@ -55,6 +55,8 @@ const meanings: Partial<Record<ErrorCode, string>> = {
   invalid_json: "the body is not JSON in UTF-8",
   body_too_large: "the body is larger than 1 MiB",
   unsupported_encoding: "the body has a content-encoding",
+  upstream_unreachable: "the optimizer does not answer, or does not know this gateway",
+  upstream_timeout: "the optimizer does not answer in time",
 };
 
 export function describe(operation: Operation): DocumentDecoration {

@@ -1,5 +1,6 @@
 // Owns GET /admin/spend and GET /admin/spend/rows.
 
+import { jsonRowLimit, rowFormats } from "@anyray/shared/admin/row-forms";
 import {
   defaultRangeDays,
   groupLimit,
@@ -8,8 +9,7 @@ import {
   rangeDaysMax,
   reportSpend,
 } from "@anyray/shared/admin/spend";
-import { jsonRowLimit, parseRowsQuery, reportRows, rowFormats, streamRows } from "@anyray/shared/admin/spend-rows";
-import type { Log } from "@anyray/shared/log";
+import { parseRowsQuery, reportRows, streamRows } from "@anyray/shared/admin/spend-rows";
 import { endReasons, outcomes } from "@anyray/shared/store/spend-row";
 import { groupKeys } from "@anyray/shared/store/store";
 import { Elysia } from "elysia";
@@ -32,6 +32,7 @@ import {
   type Schema,
   text,
 } from "./openapi";
+import { answerStream } from "./stream";
 
 export function createSpendRoutes(deps: AdminDeps) {
   const readSpend = async (request: Request) => {
@@ -44,52 +45,14 @@ export function createSpendRoutes(deps: AdminDeps) {
     const query = parseRowsQuery(queryOf(request), accept, deps.now(), deps.timezone);
     await deps.flushFacts();
     if (query.format === "json") return reportRows(deps.store, query);
-    const name = `anyray-spend-${day(query.filter.from)}-${day(query.filter.to - 1)}.${query.format}`;
-    return new Response(await openStream(streamRows(deps.store, query), deps.log), {
-      headers: {
-        "content-type": query.format === "csv" ? "text/csv; charset=utf-8" : "application/x-ndjson",
-        "content-disposition": `attachment; filename="${name}"`,
-      },
-    });
+    const { format, filter } = query;
+    return answerStream(streamRows(deps.store, query), { ...filter, format, what: "spend", log: deps.log });
   };
   return new Elysia({ name: "admin-spend" })
     .get("/admin/spend", ({ request }) => answerAdmin(deps, request, () => readSpend(request)), { detail: spendDetail })
     .get("/admin/spend/rows", ({ request }) => answerAdmin(deps, request, () => readRows(request)), {
       detail: rowsDetail,
     });
-}
-
-function day(epochMs: number): string {
-  return new Date(epochMs).toISOString().slice(0, 10);
-}
-
-/**
- * The pieces as a body that asks for the next one only when the client took the last. The first is there before
- * the answer begins, so that a store that is away is still a 503; one that leaves later cuts the connection, and
- * nobody takes what came for the whole.
- */
-async function openStream(pieces: AsyncGenerator<string>, log: Log): Promise<ReadableStream<Uint8Array>> {
-  const encoder = new TextEncoder();
-  let next: IteratorResult<string> | null = await pieces.next();
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        try {
-          const piece = next ?? (await pieces.next());
-          next = null;
-          if (piece.done) controller.close();
-          else controller.enqueue(encoder.encode(piece.value));
-        } catch (error) {
-          log.error("an export was cut", { error: (error as Error).cause ?? error });
-          controller.error(error);
-        }
-      },
-      async cancel() {
-        await pieces.return(undefined);
-      },
-    },
-    { highWaterMark: 0 },
-  );
 }
 
 const filters = [

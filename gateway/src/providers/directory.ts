@@ -1,5 +1,6 @@
 // Owns which providers this deployment knows and which of them takes a call.
 
+import { originsOf } from "@anyray/shared/egress";
 import { AnyrayError } from "@anyray/shared/errors";
 import type { ProviderPolicy } from "@anyray/shared/store/store";
 import type { Protocol } from "../endpoints/endpoint";
@@ -16,12 +17,16 @@ export interface DirectorySettings {
   defaults: Readonly<Record<Protocol, string>>;
 }
 
+/** What led to the provider: the caller's header, the model's prefix, the model's family, the protocol's default. */
+export type RoutedBy = "header" | "prefix" | "family" | "default";
+
 export interface Route {
   provider: ConfiguredProvider;
   /** The model without the slug that led here. */
   model: string | null;
   /** The slug was part of the model's name and must be taken out of the body. */
   isPrefixed: boolean;
+  by: RoutedBy;
 }
 
 export type Directory = ReturnType<typeof createDirectory>;
@@ -41,6 +46,7 @@ const families: readonly [RegExp, string][] = [
  */
 export function createDirectory(settings: DirectorySettings, openKey: (sealed: string, slug: string) => string | null) {
   let known = new Map<string, ConfiguredProvider>();
+  let origins: ReadonlySet<string> = new Set();
   let stored: readonly ProviderPolicy[] = [];
 
   const configure = (slug: string, policy: ProviderPolicy | undefined): ConfiguredProvider | null => {
@@ -68,6 +74,7 @@ export function createDirectory(settings: DirectorySettings, openKey: (sealed: s
       if (configured) next.set(slug, configured);
     }
     known = next;
+    origins = originsOf([...next.values()].map(({ baseUrl }) => baseUrl));
   };
   adopt([]);
 
@@ -85,20 +92,23 @@ export function createDirectory(settings: DirectorySettings, openKey: (sealed: s
     adopt,
     list: (): readonly ConfiguredProvider[] => [...known.values()],
     stored: () => stored,
+    /** Where calls to providers may go now. */
+    origins: () => origins,
     /**
      * The slug the caller names, else the model's prefix, else its family, else the protocol's default.
      *
      * @throws AnyrayError unknown_provider
      */
     route(slug: string | null, model: string | null, protocol: Protocol): Route {
-      if (slug) return { provider: named(slug), model, isPrefixed: false };
+      if (slug) return { provider: named(slug), model, isPrefixed: false, by: "header" };
       const slash = model?.indexOf("/") ?? -1;
       if (model && slash > 0 && slash < model.length - 1) {
         const prefixed = known.get(model.slice(0, slash).toLowerCase());
-        if (prefixed) return { provider: prefixed, model: model.slice(slash + 1), isPrefixed: true };
+        if (prefixed) return { provider: prefixed, model: model.slice(slash + 1), isPrefixed: true, by: "prefix" };
       }
       const family = model && families.find(([pattern]) => pattern.test(model))?.[1];
-      return { provider: named(family || settings.defaults[protocol]), model, isPrefixed: false };
+      const provider = named(family || settings.defaults[protocol]);
+      return { provider, model, isPrefixed: false, by: family ? "family" : "default" };
     },
   };
 }

@@ -99,7 +99,12 @@ function toLabels(labels: Map<string, string | number | boolean>): Labels {
 }
 
 function sessionOf(headers: Headers): string | null {
-  const header = headers.get("x-claude-code-session-id");
+  return readHeaderName(headers, "x-claude-code-session-id");
+}
+
+/** A name that stands in a header of its own; null for none, and for one that cannot be understood. */
+export function readHeaderName(headers: Headers, name: string): string | null {
+  const header = headers.get(name);
   if (header === null) return null;
   try {
     return readName(fromHeaderBytes(header));

@@ -139,3 +139,10 @@ export function insertMember(body: Uint8Array, start: number, text: string): Byt
 export function startOfObject(body: Uint8Array): number {
   return skipSpace(body, 0);
 }
+
+/** The object of a valid body, without what may stand around it: a byte order mark, spaces, line ends. */
+export function objectIn(body: Bytes): Bytes {
+  let end = body.length;
+  while (isSpace(body[end - 1])) end -= 1;
+  return body.subarray(startOfObject(body), end);
+}

@@ -4,17 +4,17 @@ import { Drain, type DrainSettings } from "./drain";
 import { createMapStore, type MapStore } from "./testing/map-store";
 import { rowOf, until } from "./testing/spool-world";
 
-const opened: Drain<number>[] = [];
+const opened: Drain<SpendRow, number>[] = [];
 afterEach(() => {
   for (const each of opened.splice(0)) each.close();
 });
 
-function setUp(given: Partial<DrainSettings<number>> = {}) {
+function setUp(given: Partial<DrainSettings<SpendRow, number>> = {}) {
   const store = createMapStore();
   const confirmed: number[] = [];
   const quarantined: string[] = [];
   const failures: string[] = [];
-  const drain = new Drain<number>({
+  const drain = new Drain<SpendRow, number>({
     ...{ store, batchRows: 10, lingerMs: 1, backoffMs: [1] },
     confirmed: (rows) => confirmed.push(...rows.map(({ home }) => home)),
     quarantine(refused) {

@@ -1,27 +1,28 @@
 // Owns moving finished rows into the store: in batches, again and again until the store confirms them. One writer,
 // one batch in flight. Knows nothing of files.
 
-import type { SpendRow } from "@anyray/shared/store/spend-row";
-import type { Store } from "@anyray/shared/store/store";
-import { isWell, siftRows } from "./quarantine";
+import { isWell, type RowStore, siftRows } from "./quarantine";
 
 /** A row and what to tell when it is safe in the store. */
-export interface Queued<T> {
-  row: SpendRow;
+export interface Queued<Row, T> {
+  row: Row;
   /** Where it lies on disk meanwhile. */
   home: T;
 }
 
-export interface DrainSettings<T> {
-  store: Pick<Store, "recordSpend" | "ping">;
+export interface DrainSettings<Row, T> {
+  store: RowStore<Row>;
   batchRows: number;
+  /** Where rows differ much in size: a row's weight, and what a batch of several may weigh. */
+  weightOf?(row: Row): number;
+  batchWeight?: number;
   /** Longest time a row waits for company. */
   lingerMs: number;
   /** Pauses after the first, second … failure in a row; the last one holds for all further ones. */
   backoffMs?: readonly number[];
-  confirmed(rows: readonly Queued<T>[]): void;
+  confirmed(rows: readonly Queued<Row, T>[]): void;
   /** Rows the store refuses although it is well. False = they could not be set aside and are to be kept. */
-  quarantine(refused: readonly { row: SpendRow; error: Error }[]): boolean;
+  quarantine(refused: readonly { row: Row; error: Error }[]): boolean;
   failed(error: Error): void;
 }
 
@@ -29,29 +30,35 @@ const defaultBackoffMs = [100, 200, 500, 1_000, 2_000, 5_000];
 /** Refusals of one batch by a store that is otherwise well, before its rows are tried one by one. */
 const refusalsMax = 3;
 
-export class Drain<T> {
-  readonly #settings: DrainSettings<T>;
+export class Drain<Row, T> {
+  readonly #settings: DrainSettings<Row, T>;
   readonly #backoffMs: readonly number[];
-  #queue: Queued<T>[] = [];
-  #sending: readonly Queued<T>[] = [];
+  #queue: Queued<Row, T>[] = [];
+  #sending: readonly Queued<Row, T>[] = [];
   /** Resolves when the batch on its way is decided. */
   #sent: Promise<void> = Promise.resolve();
   #timer: Timer | null = null;
+  #weight = 0;
   #failures = 0;
   #refusals = 0;
   /** Readers that no batch may overtake. */
   #readers = 0;
   /** A row the store has: to give it again changes nothing, and shows whether the store is well. */
-  #known: SpendRow | null = null;
+  #known: Row | null = null;
   #isClosed = false;
 
-  constructor(settings: DrainSettings<T>) {
+  constructor(settings: DrainSettings<Row, T>) {
     this.#settings = settings;
     this.#backoffMs = settings.backoffMs ?? defaultBackoffMs;
   }
 
   get length(): number {
     return this.#queue.length + this.#sending.length;
+  }
+
+  /** Of all rows that no store has confirmed yet; their number where rows have no weights. */
+  get weight(): number {
+    return this.#weight;
   }
 
   get isHealthy(): boolean {
@@ -62,8 +69,9 @@ export class Drain<T> {
     return this.#isClosed;
   }
 
-  push(queued: Queued<T>): void {
+  push(queued: Queued<Row, T>): void {
     this.#queue.push(queued);
+    this.#weight += this.#weightOf(queued);
     if (this.#sending.length > 0) return;
     if (this.#queue.length >= this.#settings.batchRows) this.kick();
     else if (!this.#timer) this.#later(this.#settings.lingerMs);
@@ -101,7 +109,7 @@ export class Drain<T> {
   }
 
   /** Rows that no store has confirmed yet. */
-  *waiting(): Generator<Queued<T>> {
+  *waiting(): Generator<Queued<Row, T>> {
     yield* this.#sending;
     yield* this.#queue;
   }
@@ -126,9 +134,26 @@ export class Drain<T> {
     if (this.#sending.length > 0 || this.#queue.length === 0 || this.#isClosed) return;
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#sending = this.#queue.slice(0, this.#settings.batchRows);
+    this.#sending = this.#queue.slice(0, this.#batchLength());
     this.#queue = this.#queue.slice(this.#sending.length);
     this.#sent = this.#attempt(this.#sending).then(() => this.#next());
+  }
+
+  #weightOf({ row }: Queued<Row, T>): number {
+    return this.#settings.weightOf?.(row) ?? 1;
+  }
+
+  #batchLength(): number {
+    const { batchRows, batchWeight = Number.POSITIVE_INFINITY } = this.#settings;
+    let weight = 0;
+    for (let count = 0; count < batchRows; count++) {
+      const next = this.#queue[count];
+      if (!next) return count;
+      weight += this.#weightOf(next);
+      // One row goes, however heavy.
+      if (weight > batchWeight && count > 0) return count;
+    }
+    return batchRows;
   }
 
   #next(): void {
@@ -139,9 +164,9 @@ export class Drain<T> {
     else if (!this.#timer) this.#later(lingerMs);
   }
 
-  async #attempt(rows: readonly Queued<T>[]): Promise<void> {
+  async #attempt(rows: readonly Queued<Row, T>[]): Promise<void> {
     const { store, failed } = this.#settings;
-    const error = await store.recordSpend(rows.map(({ row }) => row)).then(
+    const error = await store.record(rows.map(({ row }) => row)).then(
       () => null,
       (thrown: Error) => thrown,
     );
@@ -157,7 +182,7 @@ export class Drain<T> {
     else await this.#sift(rows);
   }
 
-  async #sift(rows: readonly Queued<T>[]): Promise<void> {
+  async #sift(rows: readonly Queued<Row, T>[]): Promise<void> {
     const { store, quarantine } = this.#settings;
     const { stored, refused, left } = await siftRows(rows, store, this.#known);
     if (this.#isClosed) return;
@@ -175,7 +200,7 @@ export class Drain<T> {
   }
 
   /** Ends a batch: `done` is safe, `again` goes before all others. */
-  #finish(done: readonly Queued<T>[], again: readonly Queued<T>[], stored = done): void {
+  #finish(done: readonly Queued<Row, T>[], again: readonly Queued<Row, T>[], stored = done): void {
     if (this.#isClosed) return;
     this.#sending = [];
     this.#queue = [...again, ...this.#queue];
@@ -184,6 +209,7 @@ export class Drain<T> {
       this.#failures = 0;
       this.#refusals = 0;
     }
+    for (const queued of done) this.#weight -= this.#weightOf(queued);
     if (done.length > 0) this.#settings.confirmed(done);
   }
 }

@@ -8,7 +8,7 @@ const types: readonly FrameType[] = ["start", "end", "drop"];
 const headerBytes = 9;
 const openingBrace = 0x7b;
 const closingBrace = 0x7d;
-/** A row is a few hundred bytes; its largest labels still fit many times over. */
+/** Characters. A row is a few hundred bytes; its largest labels still fit many times over. */
 export const payloadBytesMax = 262_144;
 
 export interface Frame {
@@ -22,10 +22,15 @@ export interface Frame {
 /**
  * Writes a frame into `into` at 0; returns its length. The payload is a JSON object.
  *
- * @throws RangeError for a payload over `payloadBytesMax`
+ * @throws RangeError for a payload of more than `charactersMax`
  */
-export function encodeFrame(into: Buffer, type: FrameType, payload: string): number {
-  if (payload.length > payloadBytesMax) throw new RangeError("spool payload too large");
+export function encodeFrame(
+  into: Buffer,
+  type: FrameType,
+  payload: string,
+  charactersMax: number = payloadBytesMax,
+): number {
+  if (payload.length > charactersMax) throw new RangeError("spool payload too large");
   const bytes = into.write(payload, headerBytes, "utf8");
   into[8] = types.indexOf(type);
   into.writeUInt32LE(bytes, 0);
@@ -36,17 +41,22 @@ export function encodeFrame(into: Buffer, type: FrameType, payload: string): num
 /** Large enough for any frame: JSON may take three bytes a character. */
 export const frameBufferBytes = headerBytes + 3 * payloadBytesMax;
 
+/** Bytes that a frame of this payload takes. */
+export function frameBytes(payload: string): number {
+  return headerBytes + Buffer.byteLength(payload);
+}
+
 /** Position after a frame that begins at `start` by what its header says, or null when that is no header. */
-function endOf(bytes: Buffer, start: number): number | null {
+function endOf(bytes: Buffer, start: number, charactersMax: number): number | null {
   if (start + headerBytes > bytes.length) return null;
   const length = bytes.readUInt32LE(start);
-  const isHeader = (bytes[start + 8] ?? 255) < types.length && length >= 2 && length <= 3 * payloadBytesMax;
+  const isHeader = (bytes[start + 8] ?? 255) < types.length && length >= 2 && length <= 3 * charactersMax;
   return isHeader ? start + headerBytes + length : null;
 }
 
 /** The frame that begins at `start`, or null when there is none, or not a whole one. */
-function decodeFrame(bytes: Buffer, start: number): Frame | null {
-  const end = endOf(bytes, start);
+function decodeFrame(bytes: Buffer, start: number, charactersMax: number): Frame | null {
+  const end = endOf(bytes, start, charactersMax);
   const type = types[bytes[start + 8] ?? 255];
   if (!type || end === null || end > bytes.length) return null;
   // A payload is a JSON object. Seen before the checksum is made, or a file of noise would take hours.
@@ -67,13 +77,13 @@ export interface Scan {
  * Every whole frame from `from` on; looks past damage for the next whole one. A payload cannot be mistaken for a frame:
  * JSON has no control characters, and every header has some.
  */
-export function scanFrames(bytes: Buffer, from = 0): Scan {
+export function scanFrames(bytes: Buffer, from = 0, charactersMax: number = payloadBytesMax): Scan {
   const frames: Frame[] = [];
   let damagedRuns = 0;
   let at = from;
   let goodEnd = from;
   while (at < bytes.length) {
-    const frame = decodeFrame(bytes, at);
+    const frame = decodeFrame(bytes, at, charactersMax);
     if (frame) {
       if (at > goodEnd) damagedRuns += 1;
       frames.push(frame);
@@ -82,7 +92,7 @@ export function scanFrames(bytes: Buffer, from = 0): Scan {
     } else at += 1;
   }
   // A last frame that has all its bytes was written whole and is not whole any more.
-  const lastEnd = endOf(bytes, goodEnd);
+  const lastEnd = endOf(bytes, goodEnd, charactersMax);
   if (lastEnd === null || lastEnd > bytes.length) return { frames, damagedRuns, tornBytes: bytes.length - goodEnd };
   return { frames, damagedRuns: damagedRuns + 1, tornBytes: 0 };
 }

@@ -1,10 +1,21 @@
 // Owns where rows go that the store refuses although it is well, and how they are told from an unwell store.
 
 import { join } from "node:path";
-import type { SpendRow } from "@anyray/shared/store/spend-row";
-import type { Store } from "@anyray/shared/store/store";
 import type { Disk } from "./disk";
 import { syncDirectory } from "./segment";
+
+/** What the spool needs of a row: the store takes it once, however often it is given. */
+export interface Identified {
+  id: string;
+}
+
+/** A store as the spool knows it: for rows of one kind. */
+export interface RowStore<Row> {
+  /** All or none; rows it has already change nothing. Resolves with the number of new ones. */
+  record(rows: readonly Row[]): Promise<number>;
+  /** Rejects when it cannot take a write now. */
+  ping(): Promise<void>;
+}
 
 const lineEnd = 0x0a;
 
@@ -13,7 +24,7 @@ const lineEnd = 0x0a;
  *
  * @throws the system's error; the file is as it was before then
  */
-export function quarantineRows(disk: Disk, dir: string, rows: readonly SpendRow[]): void {
+export function quarantineRows(disk: Disk, dir: string, rows: readonly Identified[]): void {
   if (rows.length === 0) return;
   const path = join(dir, "quarantine.jsonl");
   const before = disk.existsSync(path) ? disk.statSync(path).size : 0;
@@ -55,10 +66,10 @@ export interface Sifted<T> {
 }
 
 /** Stores rows one by one. `known` is a row the store has. Never rejects. */
-export async function siftRows<T extends { row: SpendRow }>(
+export async function siftRows<Row, T extends { row: Row }>(
   items: readonly T[],
-  store: Pick<Store, "recordSpend" | "ping">,
-  known: SpendRow | null,
+  store: RowStore<Row>,
+  known: Row | null,
 ): Promise<Sifted<T>> {
   const sifted: Sifted<T> = { stored: [], refused: [], left: [], newRows: 0 };
   for (const [index, item] of items.entries()) {
@@ -66,7 +77,7 @@ export async function siftRows<T extends { row: SpendRow }>(
     // Twice, with a well store after each: what failed for a moment is no fault of the row.
     for (let attempt = 0; attempt < 2; attempt++) {
       try {
-        sifted.newRows += await store.recordSpend([item.row]);
+        sifted.newRows += await store.record([item.row]);
         error = null;
         break;
       } catch (thrown) {
@@ -83,10 +94,10 @@ export async function siftRows<T extends { row: SpendRow }>(
 }
 
 /** Whether the store takes writes, and a row too: one that it has already, which changes nothing. */
-export async function isWell(store: Pick<Store, "recordSpend" | "ping">, known: SpendRow | null): Promise<boolean> {
+export async function isWell<Row>(store: RowStore<Row>, known: Row | null): Promise<boolean> {
   try {
     await store.ping();
-    if (known) await store.recordSpend([known]);
+    if (known) await store.record([known]);
     return true;
   } catch {
     return false;

@@ -5,11 +5,24 @@ import type { SpendRow } from "@anyray/shared/store/spend-row";
 import type { Store } from "@anyray/shared/store/store";
 import { type Disk, systemDisk } from "./disk";
 import { scanFrames } from "./frame";
-import { quarantineRows, siftRows } from "./quarantine";
+import { type Identified, quarantineRows, type RowStore, siftRows } from "./quarantine";
 import { interruptedRow, type StartRecord } from "./records";
 import { leftSegments } from "./segment";
+import { spendStore } from "./spool";
 
-const batchRows = 500;
+/** What a spool holds rows of. */
+export interface RowKind<Row> {
+  batchRows: number;
+  /** Where rows differ much in size: a row's weight, and what a batch of several may weigh. */
+  weightOf?(row: Row): number;
+  batchWeight?: number;
+  /** Longest row as JSON text; 262,144. */
+  charactersMax?: number;
+  /** The row of what has a start and no end. */
+  unended(start: Identified): Row;
+}
+
+const spend: RowKind<SpendRow> = { batchRows: 500, unended: (start) => interruptedRow(start as StartRecord) };
 
 export interface ReplayReport {
   segments: number;
@@ -25,26 +38,39 @@ export interface ReplayReport {
   tornBytes: number;
 }
 
-/**
- * Stores everything found in `dir`, then deletes it; segments with damage are kept under another name.
- * Rejects when the store does, with nothing deleted.
- */
-export async function replaySpool(
+/** The same for spend rows, which have starts. */
+export function replaySpool(
   dir: string,
   store: Pick<Store, "recordSpend" | "ping">,
   disk: Disk = systemDisk,
 ): Promise<ReplayReport> {
+  return replayRows(dir, spendStore(store), spend, disk);
+}
+
+/**
+ * Stores everything found in `dir`, then deletes it; segments with damage are kept under another name.
+ * Rejects when the store does, with nothing deleted. Files from number `beforeSeq` on are left alone.
+ */
+export async function replayRows<Row extends Identified>(
+  dir: string,
+  store: RowStore<Row>,
+  kind: RowKind<Row>,
+  disk: Disk = systemDisk,
+  beforeSeq: number = Number.POSITIVE_INFINITY,
+): Promise<ReplayReport> {
   const report = emptyReport();
   const damaged: string[] = [];
   const whole: string[] = [];
-  let batch: SpendRow[] = [];
+  let batch: Row[] = [];
+  let weight = 0;
   const send = async () => {
     const rows = batch;
     batch = [];
-    if (rows.length > 0) report.newRows += await store.recordSpend(rows).catch((error) => storeSingly(rows, error));
+    weight = 0;
+    if (rows.length > 0) report.newRows += await store.record(rows).catch((error) => storeSingly(rows, error));
   };
   /** One row the store refuses must not keep all others out of it, and the gateway from starting. */
-  const storeSingly = async (rows: SpendRow[], error: Error) => {
+  const storeSingly = async (rows: Row[], error: Error) => {
     const items = rows.map((row) => ({ row }));
     const { refused, left, newRows } = await siftRows(items, store, null);
     if (left.length > 0) throw error;
@@ -56,10 +82,13 @@ export async function replaySpool(
     report.quarantined += refused.length;
     return newRows;
   };
-  const read = readRecords(dir, disk, report, (path, isDamaged) => (isDamaged ? damaged : whole).push(path));
+  const read = readRecords(leftSegments(disk, dir, beforeSeq), kind, disk, report, (path, isDamaged) =>
+    (isDamaged ? damaged : whole).push(path),
+  );
   for (const row of read) {
     batch.push(row);
-    if (batch.length >= batchRows) await send();
+    weight += kind.weightOf?.(row) ?? 0;
+    if (batch.length >= kind.batchRows || weight >= (kind.batchWeight ?? Number.POSITIVE_INFINITY)) await send();
   }
   await send();
   for (const path of damaged) disk.renameSync(path, freeName(disk, `${path}.damaged`));
@@ -70,29 +99,30 @@ export async function replaySpool(
 /** What `replaySpool` would find, without storing or changing anything. */
 export function verifySpool(dir: string, disk: Disk = systemDisk): ReplayReport {
   const report = emptyReport();
-  for (const _ of readRecords(dir, disk, report, () => {}));
+  for (const _ of readRecords(leftSegments(disk, dir), spend, disk, report, () => {}));
   return report;
 }
 
 /** The rows of all segments, then one for each call that has no end; counts what it meets. */
-function* readRecords(
-  dir: string,
+function* readRecords<Row extends Identified>(
+  segments: readonly { path: string }[],
+  kind: RowKind<Row>,
   disk: Disk,
   report: ReplayReport,
   done: (path: string, isDamaged: boolean) => void,
-): Generator<SpendRow> {
-  const open = new Map<string, StartRecord>();
-  for (const { path } of leftSegments(disk, dir)) {
-    const { frames, damagedRuns, tornBytes } = scanFrames(disk.readFileSync(path));
+): Generator<Row> {
+  const open = new Map<string, Identified>();
+  for (const { path } of segments) {
+    const { frames, damagedRuns, tornBytes } = scanFrames(disk.readFileSync(path), 0, kind.charactersMax);
     let damagedRecords = damagedRuns;
     for (const { type, payload } of frames) {
       const record = parseRecord(payload);
       if (!record) damagedRecords += 1;
-      else if (type === "start") open.set(record.id, record as StartRecord);
+      else if (type === "start") open.set(record.id, record);
       else open.delete(record.id);
       if (record && type === "end") {
         report.rows += 1;
-        yield record as SpendRow;
+        yield record as Row;
       }
     }
     report.segments += 1;
@@ -102,13 +132,13 @@ function* readRecords(
   }
   for (const start of open.values()) {
     report.interrupted += 1;
-    yield interruptedRow(start);
+    yield kind.unended(start);
   }
 }
 
-function parseRecord(payload: string): { id: string } | null {
+function parseRecord(payload: string): Identified | null {
   try {
-    return JSON.parse(payload) as { id: string };
+    return JSON.parse(payload) as Identified;
   } catch {
     return null;
   }

@@ -36,13 +36,17 @@ export function createSegment(disk: Disk, dir: string, seq: number): Segment {
   return { seq, path, fd, bytes: 0, ownFrom: 0, openStarts: 0, pendingRows: 0, isSealed: false, isBroken: false };
 }
 
-/** Segments a former process left behind, oldest first. */
-export function leftSegments(disk: Disk, dir: string): { seq: number; path: string }[] {
+/** Segments a former process left behind, oldest first: those with a number below `beforeSeq`. */
+export function leftSegments(
+  disk: Disk,
+  dir: string,
+  beforeSeq: number = Number.POSITIVE_INFINITY,
+): { seq: number; path: string }[] {
   if (!disk.existsSync(dir)) return [];
   const found: { seq: number; path: string }[] = [];
   for (const name of disk.readdirSync(dir)) {
     const seq = namePattern.exec(name)?.[1];
-    if (seq) found.push({ seq: Number(seq), path: join(dir, name) });
+    if (seq && Number(seq) < beforeSeq) found.push({ seq: Number(seq), path: join(dir, name) });
   }
   return found.sort((a, b) => a.seq - b.seq);
 }

@@ -3,7 +3,7 @@
 
 import { Ballast } from "./ballast";
 import type { Disk } from "./disk";
-import { encodeFrame, type FrameType, frameBufferBytes, payloadBytesMax } from "./frame";
+import { encodeFrame, type FrameType, frameBufferBytes, frameBytes, payloadBytesMax } from "./frame";
 import { appendTo, createSegment, isSpent, removeSegment, type Segment } from "./segment";
 
 export type DiskAction = "append" | "sync" | "read" | "remove";
@@ -17,6 +17,8 @@ export interface WriterSettings {
   syncEveryMs: number;
   /** Room kept free for the moment the disk is full. */
   ballastBytes: number;
+  /** Longest record, in characters; 262,144. */
+  charactersMax?: number;
   fault(what: DiskAction, error: Error): void;
   synced(durationMs: number): void;
 }
@@ -32,6 +34,7 @@ const unsyncedMax = 32 * 1_048_576;
 export class Writer {
   readonly #settings: WriterSettings;
   readonly #buffer = Buffer.allocUnsafe(frameBufferBytes);
+  readonly #charactersMax: number;
   readonly #ballast: Ballast;
   readonly #sealed: Segment[] = [];
   #current: Segment;
@@ -51,6 +54,7 @@ export class Writer {
 
   constructor(settings: WriterSettings) {
     this.#settings = settings;
+    this.#charactersMax = settings.charactersMax ?? payloadBytesMax;
     this.#lastSeq = settings.firstSeq;
     this.#current = createSegment(settings.disk, settings.dir, settings.firstSeq);
     this.#ballast = new Ballast(settings.disk, settings.dir, settings.ballastBytes);
@@ -79,15 +83,15 @@ export class Writer {
   append(type: FrameType, payload: string): Segment | null {
     // A broken file is replaced by the next sync, which also brings over what may be lost with it.
     if (this.#isClosed || this.#current.isBroken) return null;
-    if (payload.length > payloadBytesMax) return this.#refuse("the record is too large");
-    const length = encodeFrame(this.#buffer, type, payload);
+    if (payload.length > this.#charactersMax) return this.#refuse("the record is too large");
+    const [bytes, length] = this.#encode(type, payload);
     const isFull = this.#current.bytes > 0 && this.#current.bytes + length > this.#settings.segmentBytesMax;
     if (isFull) {
       if (!this.#hasRoom()) return null;
       // Where no new file can be begun, the full one goes on.
       this.#beginNext();
     }
-    if (!this.#write(length)) return null;
+    if (!this.#write(bytes, length)) return null;
     this.#lastFrameBytes = length;
     this.#appendedRecords += 1;
     this.#dirty.add(this.#current);
@@ -119,6 +123,12 @@ export class Writer {
       }
     }
     this.#ballast.keep();
+  }
+
+  /** Goes on in another file, so that the one until now can be deleted when nothing is needed of it; deletes what can be. */
+  retire(): void {
+    if (!this.#isClosed && !this.#current.isBroken && this.#current.bytes > 0) this.#beginNext();
+    this.removeSpent();
   }
 
   /** Syncs, deletes what is not needed and closes the rest. Appends are refused from then on. */
@@ -194,7 +204,7 @@ export class Writer {
     this.#dirty.clear();
     if (!this.#hasRoom() || !this.#beginNext()) return;
     for (const [type, payload] of this.#unsynced) {
-      if (this.#write(encodeFrame(this.#buffer, type, payload))) continue;
+      if (this.#write(...this.#encode(type, payload))) continue;
       this.#current.isBroken = true;
       break;
     }
@@ -207,10 +217,17 @@ export class Writer {
     for (const [, payload] of forgotten) this.#unsyncedCharacters -= payload.length;
   }
 
-  #write(length: number): boolean {
+  /** The one buffer holds all but records far larger than a row. */
+  #encode(type: FrameType, payload: string): [Buffer, number] {
+    const isLarge = payload.length > payloadBytesMax;
+    const bytes = isLarge ? Buffer.allocUnsafe(frameBytes(payload)) : this.#buffer;
+    return [bytes, encodeFrame(bytes, type, payload, this.#charactersMax)];
+  }
+
+  #write(bytes: Buffer, length: number): boolean {
     for (let attempt = 0; attempt < 2; attempt++) {
       try {
-        appendTo(this.#settings.disk, this.#current, this.#buffer, length);
+        appendTo(this.#settings.disk, this.#current, bytes, length);
         return true;
       } catch (error) {
         this.#settings.fault("append", error as Error);

@@ -112,6 +112,14 @@ export class Caps {
     return this.#users.has(user);
   }
 
+  /** What a call of this user would be held against now; null for a caller without a cap. */
+  look(user: string, month: string): { monthlyTokens: number; usedTokens: number; heldTokens: number } | null {
+    const capped = this.#users.get(user);
+    if (!capped) return null;
+    const { usedTokens, reserved } = monthOf(capped, month);
+    return { monthlyTokens: capped.limit, usedTokens, heldTokens: reserved };
+  }
+
   get cappedUsers(): number {
     return this.#users.size;
   }

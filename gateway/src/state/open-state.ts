@@ -1,21 +1,30 @@
 // Owns bringing the gateway's state to life: store, spool, policy and what hangs on it, in an order in which a
 // former process's rows are in the store before caps are computed from it.
 
+import { join } from "node:path";
+import { seedPrivacy } from "@anyray/shared/admin/privacy";
+import { type AuditWatch, createAuditWatch, logAppended } from "@anyray/shared/audit-watch";
+import { checkContentKey } from "@anyray/shared/content-key";
+import { auditKeysOf } from "@anyray/shared/env";
 import type { Log } from "@anyray/shared/log";
+import type { Metrics } from "@anyray/shared/metrics";
+import { PolicyInForce } from "@anyray/shared/policy-in-force";
 import { createPriceBook, type PriceBook } from "@anyray/shared/pricing";
+import { createPrivacy, type PrivacyInForce } from "@anyray/shared/privacy-in-force";
 import { openStore } from "@anyray/shared/store/open";
 import type { Store } from "@anyray/shared/store/store";
 import { monthOf } from "@anyray/shared/time";
 import { type Config, providerKeyPlace } from "../config";
-import type { Metrics } from "../metrics";
+import { startReseal } from "../content/reseal";
 import { createDirectory, type Directory } from "../providers/directory";
 import { replaySpool } from "../spool/replay";
 import { orphanSlots, type Slot, takeSlot } from "../spool/slot";
 import { Spool } from "../spool/spool";
+import { openTraces, type Traces } from "../traces/traces";
 import { applyPolicy } from "./apply-policy";
 import { Caps } from "./caps";
 import { createInputEstimate, type InputEstimate } from "./input-estimate";
-import { PolicyInForce } from "./policy";
+import { KillSwitch } from "./kill-switch";
 import { Upkeep } from "./upkeep";
 
 export interface GatewayState {
@@ -26,7 +35,12 @@ export interface GatewayState {
   priceBook: PriceBook;
   directory: Directory;
   policy: PolicyInForce;
+  killSwitch: KillSwitch;
+  /** Which content mode holds. */
+  privacy: PrivacyInForce;
+  auditWatch: AuditWatch;
   upkeep: Upkeep;
+  traces: Traces;
   /** Writes down what is left and lets everything go, within `timeoutMs`. */
   close(timeoutMs: number): Promise<void>;
 }
@@ -40,7 +54,12 @@ const followPolicyEveryMs = 500;
 export async function openState(config: Config, log: Log, metrics: Metrics): Promise<GatewayState> {
   const { env } = config;
   const timezone = env.ANYRAY_REPORT_TZ;
-  const store = await openStore({ dataDir: env.ANYRAY_DATA_DIR, timezone });
+  const store = await openStore({
+    dataDir: env.ANYRAY_DATA_DIR,
+    timezone,
+    ...auditKeysOf(env),
+    onAudit: logAppended(log),
+  });
   const slot = takeSlot(config.spoolRoot);
   await replayLeftovers(config.spoolRoot, slot, store, log);
   const spool = openSpool(config, slot, store, log, metrics);
@@ -49,16 +68,38 @@ export async function openState(config: Config, log: Log, metrics: Metrics): Pro
   const priceBook = createPriceBook({ overrides: [], now: Date.now });
   const directory = openDirectory(config, log);
   const month = () => monthOf(Date.now(), timezone);
+  let privacy: PrivacyInForce | null = null;
+  let traces: Traces | null = null;
   const policy = new PolicyInForce({
     store,
     log,
     followEveryMs: followPolicyEveryMs,
-    apply: (next) => applyPolicy(next, { caps, priceBook, directory, spool, store, month }),
+    apply(next) {
+      // First, because the rest may have to wait for the store.
+      if (privacy) traces?.setMode(privacy.modeUnder(next));
+      return applyPolicy(next, { caps, priceBook, directory, spool, store, month });
+    },
   });
   await policy.load();
+  privacy = await openPrivacy(config, log, metrics, store, policy);
+  const reseal = privacy.report().isKeyValid ? startReseal({ config, log, metrics, store, policy }) : null;
+  traces = openTracesOf(config, privacy, log, metrics);
+  const auditWatch = createAuditWatch({ store, log, metrics });
+  auditWatch.start();
   warnOfKeysWithoutProvider(config, directory, log);
   policy.follow();
-  const upkeep = new Upkeep({ store, caps, log, retentionDays: env.ANYRAY_SPEND_RETENTION_DAYS });
+  const killSwitch = new KillSwitch({
+    path: join(env.ANYRAY_DATA_DIR, "kill-switch"),
+    isVariableSet: env.ANYRAY_KILL_SWITCH,
+    ...{ store, policy, log },
+  });
+  await killSwitch.start();
+  const upkeep = new Upkeep({
+    ...{ store, caps, log },
+    retentionDays: env.ANYRAY_SPEND_RETENTION_DAYS,
+    traceRetentionDays: env.ANYRAY_TRACE_RETENTION_DAYS,
+    traceBytesMax: env.ANYRAY_TRACE_MAX_BYTES,
+  });
   return {
     store,
     spool,
@@ -67,15 +108,35 @@ export async function openState(config: Config, log: Log, metrics: Metrics): Pro
     priceBook,
     directory,
     policy,
+    killSwitch,
+    privacy,
+    auditWatch,
     upkeep,
+    traces,
     async close(timeoutMs) {
       policy.stop();
+      await reseal?.stop();
+      auditWatch.stop();
+      killSwitch.stop();
       await upkeep.stop();
-      await spool.close(timeoutMs);
+      await Promise.all([spool.close(timeoutMs), traces?.stop(timeoutMs)]);
       slot.release();
       await store.close();
     },
   };
+}
+
+async function openPrivacy(
+  { env, keyring }: Config,
+  log: Log,
+  metrics: Metrics,
+  store: Store,
+  policy: PolicyInForce,
+): Promise<PrivacyInForce> {
+  const { ANYRAY_CONTENT_MODE: firstBoot, ANYRAY_ALLOW_PLAINTEXT: isPlaintextAllowed } = env;
+  await policy.adopt(await seedPrivacy(store, policy.current(), firstBoot, Date.now()));
+  const key = await checkContentKey(store, keyring, "gateway", Date.now);
+  return createPrivacy({ policy, key, log, metrics, isPlaintextAllowed, firstBoot });
 }
 
 /** Rows of processes that are gone: of the slot this one took, and of every other that nobody holds. */
@@ -111,6 +172,18 @@ function openSpool(config: Config, slot: Slot, store: Store, log: Log, metrics: 
   metrics.total("anyray_spool_dropped_rows_total", "Rows lost for lack of room.", () => spool.state().dropped);
   metrics.total("anyray_spool_quarantined_rows_total", "Rows the store refuses.", () => spool.state().quarantined);
   return spool;
+}
+
+function openTracesOf(config: Config, privacy: PrivacyInForce, log: Log, metrics: Metrics): Traces {
+  const { env, contentKey } = config;
+  return openTraces({
+    root: config.traceSpoolRoot,
+    isOn: env.ANYRAY_TRACES,
+    totalBytesMax: env.ANYRAY_TRACE_SPOOL_MAX_BYTES,
+    store: { dataDir: env.ANYRAY_DATA_DIR, timezone: env.ANYRAY_REPORT_TZ },
+    mode: privacy.mode(),
+    ...{ contentKey, log, logLevel: env.ANYRAY_LOG_LEVEL, metrics },
+  });
 }
 
 function openDirectory(config: Config, log: Log): Directory {

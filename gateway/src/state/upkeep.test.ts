@@ -10,12 +10,16 @@ afterEach(async () => {
   for (const each of opened.splice(0)) await each.stop();
 });
 
-function setUp(given: Partial<UpkeepSettings["store"]> & { retentionDays?: number } = {}) {
-  const { retentionDays = 0, ...storeGiven } = given;
+type Given = Partial<UpkeepSettings["store"]> &
+  Partial<Pick<UpkeepSettings, "retentionDays" | "traceRetentionDays" | "traceBytesMax">>;
+
+function setUp(given: Given = {}) {
+  const { retentionDays = 0, traceRetentionDays = 0, traceBytesMax = 0, ...storeGiven } = given;
   const caps = new Caps({ timezone: "UTC", now: () => 1_000, waitMsMax: 1 });
   caps.adopt([{ user: "ada", monthlyTokens: 0 }], month, () => ({ usedTokens: 0, rejectedRequests: 0 }));
   const recorded: CapRejections[][] = [];
   const pruned: number[] = [];
+  const prunedTraces: [before: number, bytesMax: number][] = [];
   const logged: Record<string, unknown>[] = [];
   const store: UpkeepSettings["store"] = {
     async recordRejections(rejections) {
@@ -25,17 +29,21 @@ function setUp(given: Partial<UpkeepSettings["store"]> & { retentionDays?: numbe
       pruned.push(before);
       return 3;
     },
+    async pruneTraces(before, bytesMax) {
+      prunedTraces.push([before, bytesMax]);
+      return 5;
+    },
     ...storeGiven,
   };
   const log = createLog({ level: "debug", service: "test", write: (line) => logged.push(JSON.parse(line)) });
-  const upkeep = new Upkeep({ store, caps, log, retentionDays });
+  const upkeep = new Upkeep({ store, caps, log, retentionDays, traceRetentionDays, traceBytesMax });
   opened.push(upkeep);
   const refuse = () => {
     const signal = new AbortController().signal;
     const request = { user: "ada", month, model: null, inputTokens: 1, maxOutputTokens: 1, signal };
     expect(() => caps.reserve(request)).toThrow();
   };
-  return { upkeep, caps, recorded, pruned, logged, refuse };
+  return { upkeep, caps, recorded, pruned, prunedTraces, logged, refuse };
 }
 
 describe("refusals", () => {
@@ -111,6 +119,43 @@ describe("old rows", () => {
     await Bun.sleep(1);
     expect(logged).toMatchObject([{ level: "warn" }]);
     void upkeep.prune();
+    expect(waiting).toHaveLength(2);
+    waiting[1]!.reject(new Error("away"));
+  });
+});
+
+describe("old traces", () => {
+  const dayMs = 86_400_000;
+
+  test("are deleted from the start on, by age and by bytes", async () => {
+    const earliest = Date.now() - 90 * dayMs;
+    const { prunedTraces, logged } = setUp({ traceRetentionDays: 90, traceBytesMax: 7 });
+    expect(prunedTraces).toEqual([[expect.any(Number), 7]]);
+    expect(prunedTraces[0]![0]).toBeGreaterThanOrEqual(earliest);
+    expect(prunedTraces[0]![0]).toBeLessThanOrEqual(Date.now() - 90 * dayMs);
+    await Bun.sleep(1);
+    expect(logged).toMatchObject([{ level: "info", traces: 5, traceRetentionDays: 90, traceBytesMax: 7 }]);
+  });
+
+  test("by bytes alone, whatever their age; with neither they are kept", async () => {
+    expect(setUp({ traceBytesMax: 7 }).prunedTraces).toEqual([[0, 7]]);
+    const { upkeep, prunedTraces } = setUp({});
+    await upkeep.pruneTraces();
+    expect(prunedTraces).toEqual([]);
+  });
+
+  test("are not deleted twice at a time, and a failure is no end of it", async () => {
+    const waiting: { reject(error: Error): void }[] = [];
+    const { upkeep, logged } = setUp({
+      traceRetentionDays: 1,
+      pruneTraces: () => new Promise<number>((_, reject) => waiting.push({ reject })),
+    });
+    await upkeep.pruneTraces();
+    expect(waiting).toHaveLength(1);
+    waiting[0]!.reject(new Error("away"));
+    await Bun.sleep(1);
+    expect(logged).toMatchObject([{ level: "warn" }]);
+    void upkeep.pruneTraces();
     expect(waiting).toHaveLength(2);
     waiting[1]!.reject(new Error("away"));
   });

@@ -6,12 +6,14 @@ import { monthOf } from "@anyray/shared/time";
 import type { Arrival, Call } from "../call";
 import type { JsonObject, RequestFacts } from "../endpoints/endpoint";
 import { modelName } from "../endpoints/fields";
+import { canRetrieve } from "../mcp/can-retrieve";
 import type { Directory, Route } from "../providers/directory";
 import { headerBytes } from "../providers/headers";
 import { inflateBody, readBody } from "../request/body";
 import { askForUsage, replaceModel } from "../request/edits";
 import { readIdentity } from "../request/identity";
 import { parseObject } from "../request/json";
+import type { TraceBook } from "../traces/trace-book";
 
 export interface IdentifySettings {
   directory: Directory;
@@ -25,23 +27,33 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const unread: RequestFacts = { model: null, isStream: false, maxOutputTokens: null, mustAskForUsage: false };
 
 /**
+ * What is learned goes into `book` as it is, for the trace of a call that is refused half-way.
+ *
  * @throws AnyrayError invalid_json, body_too_large, headers_too_large, unsupported_encoding, unknown_provider
  * @throws CallerLeft
  */
-export async function identify(arrival: Arrival, settings: IdentifySettings): Promise<Call> {
+export async function identify(
+  arrival: Arrival,
+  settings: IdentifySettings,
+  book: TraceBook | null = null,
+): Promise<Call> {
   const { request, endpoint } = arrival;
   const { headers } = request;
   refuseLargeHeaders(headers, settings.headerBytesMax);
   const identity = readIdentity(headers);
+  book?.caller(identity);
   const sent = await readBody(request, settings.bodyBytesMax);
   const receivedAt = performance.now();
 
   const encoding = headers.get("content-encoding")?.trim().toLowerCase() || "identity";
   const plain = await lookInto(arrival, sent, encoding, settings.bodyBytesMax);
+  book?.request(plain ?? sent, receivedAt);
   const json = plain && readJson(arrival, plain);
   const facts = json ? endpoint.readRequest(json) : { ...unread, model: modelInPath(arrival) };
+  book?.asks(facts.model, facts.isStream);
   const slug = headers.get("x-anyray-provider")?.trim() || null;
   const route = settings.directory.route(slug, facts.model, arrival.protocol);
+  book?.goesTo(route);
   const edited = json && plain ? edit(plain, json, facts, route) : null;
 
   return {
@@ -53,9 +65,11 @@ export async function identify(arrival: Arrival, settings: IdentifySettings): Pr
     isStream: facts.isStream,
     maxOutputTokens: facts.maxOutputTokens,
     body: edited ?? sent,
+    plain: json ? (edited ?? plain) : null,
     isBodyInflated: edited !== null && encoding !== "identity",
     isUsageInjected: facts.mustAskForUsage,
     bodyBytes: plain?.length ?? sent?.length ?? 0,
+    canRetrieve: json !== null && canRetrieve(json, arrival.endpoint.path),
     isBillable: isBillable(arrival),
     month: monthOf(arrival.arrivedAt, settings.timezone),
     receivedAt,

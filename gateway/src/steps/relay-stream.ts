@@ -2,12 +2,21 @@
 // provider, events metered as they pass, and one ending whatever happens on either side.
 
 import { errorTable } from "@anyray/shared/errors";
+import type { AnswerKeeper } from "../answers/keep-answer";
 import type { Call, Outcome } from "../call";
+import type { ContentTape } from "../traces/content-tape";
+import type { TraceBook } from "../traces/trace-book";
 import { type AnswerView, viewOf } from "./answer-view";
 import type { Upstream } from "./forward";
 import type { Close } from "./relay";
 
 type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Who else gets an answer's bytes as its provider sent them. */
+export interface Listeners {
+  keeper: AnswerKeeper | null;
+  book: TraceBook | null;
+}
 
 export function relayStream(
   call: Call,
@@ -15,10 +24,16 @@ export function relayStream(
   headers: Headers,
   isEvents: boolean,
   close: Close,
+  { keeper, book }: Listeners,
 ): Response {
   if (isEvents && call.isUsageInjected) inflateInPlace(upstream, headers);
   const view = viewOf(call, upstream.response, isEvents);
-  const pump = createPump(call, upstream, view, close);
+  // After an answer was inflated in place: the keeper takes the bytes that the view takes.
+  const encoding = upstream.response.headers.get("content-encoding")?.trim().toLowerCase() || "identity";
+  const kept = isEvents && upstream.response.status === 200 ? keeper : null;
+  kept?.begin({ isEvents, encoding });
+  const tape = book?.tapeAnswer({ isEvents, encoding }) ?? null;
+  const pump = createPump(call, upstream, view, close, { keeper: kept, tape });
   const body = new ReadableStream({
     type: "direct",
     pull: (controller: ReadableStreamDirectController) => pump(controller),
@@ -86,7 +101,13 @@ function createEnd(upstream: Upstream, view: AnswerView, close: Close) {
   };
 }
 
-function createPump(call: Call, upstream: Upstream, view: AnswerView, close: Close) {
+function createPump(
+  call: Call,
+  upstream: Upstream,
+  view: AnswerView,
+  close: Close,
+  { keeper, tape }: { keeper: AnswerKeeper | null; tape: ContentTape | null },
+) {
   const end = createEnd(upstream, view, close);
   let isRunning = false;
   let wakeWriter = () => {};
@@ -107,6 +128,8 @@ function createPump(call: Call, upstream: Upstream, view: AnswerView, close: Clo
     for await (const chunk of upstream.response.body as unknown as AsyncIterable<Bytes>) {
       end.sawByte();
       upstream.watch.touch();
+      keeper?.push(chunk);
+      tape?.push(chunk);
       const bytes = view.push(chunk);
       // The books are closed before the end reaches the caller: who saw a whole answer has a row.
       if (view.isTerminated() || view.isFailed()) await end.whole();
@@ -114,6 +137,7 @@ function createPump(call: Call, upstream: Upstream, view: AnswerView, close: Clo
     }
     const rest = await view.end();
     if (view.isWhole()) {
+      if (!upstream.hasCallerLeft()) void keeper?.end();
       await end.whole();
       await write(to, rest);
     } else {
@@ -147,6 +171,7 @@ function createPump(call: Call, upstream: Upstream, view: AnswerView, close: Clo
     } catch {
       failure = await breakOff(to);
     } finally {
+      keeper?.drop();
       upstream.end();
     }
     if (!to || upstream.hasCallerLeft()) return;

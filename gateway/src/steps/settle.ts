@@ -1,10 +1,11 @@
 // Step 6: what the call really used, by the provider's word or else by estimate; its cost; its hold closed. Makes
 // the call's row and stores nothing.
 
-import { costNanoUsd, type PriceBook } from "@anyray/shared/pricing";
+import { costNanoUsd, type Price, type PriceBook } from "@anyray/shared/pricing";
 import type { SpendRow } from "@anyray/shared/store/spend-row";
 import { noUsage, type Usage } from "@anyray/shared/usage";
 import type { Call, Hold, Optimized, Outcome } from "../call";
+import { savingsOf } from "../savings";
 import type { Caps } from "../state/caps";
 import type { InputEstimate } from "../state/input-estimate";
 
@@ -14,27 +15,38 @@ export interface SettleSettings {
   priceBook: PriceBook;
 }
 
-/** Null when the call leaves no row: it bills nothing, or its answer states no usage where only that would. */
+export interface SettledCall {
+  /** Null when the call leaves none: it bills nothing, or its answer states no usage where only that would. */
+  row: SpendRow | null;
+  /** Whose rates its cost was made with; null = unpriced, or nothing was to be priced. */
+  price: Price | null;
+}
+
+const unrecorded: SettledCall = Object.freeze({ row: null, price: null });
+
 export function settle(
   call: Call,
   hold: Hold | null,
   optimized: Optimized,
   outcome: Outcome,
   { caps, inputEstimate, priceBook }: SettleSettings,
-): SpendRow | null {
+): SettledCall {
   const { usage, isEstimated } = usageOf(call, outcome, inputEstimate);
   if (call.isBillable) {
     const { user } = call.identity;
     const { inputTokens, outputTokens } = usage;
-    const isStated = outcome.usage !== null && !isEstimated;
+    // What a cached answer does not use says nothing of what the next call will.
+    const isStated = outcome.usage !== null && !isEstimated && !optimized.saved;
     caps.settle(hold, { user, month: call.month, model: call.model, inputTokens, outputTokens, isStated });
-    if (outcome.usage) inputEstimate.learn(call.model, call.bodyBytes, inputTokens);
+    if (outcome.usage && !optimized.saved) inputEstimate.learn(call.model, call.bodyBytes, inputTokens);
   }
-  if (!call.isBillable || (call.endpoint.metering === "whenStated" && outcome.usage === null)) return null;
+  if (!call.isBillable || (call.endpoint.metering === "whenStated" && outcome.usage === null)) return unrecorded;
 
-  const cost = costOf(call, outcome, usage, priceBook);
+  const price = priceOf(call, outcome, priceBook);
+  const isFree = usage.inputTokens + usage.outputTokens === 0 && outcome.status >= 400;
+  const cost = isFree ? 0 : price && costNanoUsd(usage, price);
   const endedAt = performance.now();
-  return {
+  const row: SpendRow = {
     id: call.id,
     ts: call.arrivedAt,
     month: call.month,
@@ -53,17 +65,22 @@ export function settle(
     ...usage,
     estimated: isEstimated,
     costNanoUsd: cost,
-    baselineCostNanoUsd: cost,
-    savingsNanoUsd: 0,
-    tokensSaved: 0,
+    ...savingsOf(optimized, usage, cost, price),
     latencyMs: round(endedAt - call.startedAt),
     ttftMs: outcome.firstByteAt === null ? null : round(outcome.firstByteAt - call.startedAt),
     overheadMs: round(Math.max(0, endedAt - call.receivedAt - outcome.upstreamMs)),
     optimizeMs: optimized.optimizeMs,
     outcome: optimized.outcome,
-    decisions: null,
     arm: "treated",
   };
+  return { row, price };
+}
+
+/** Gives back what was set aside for a call that was never dispatched. */
+export function release(hold: Hold | null, { caps }: Pick<SettleSettings, "caps">): void {
+  if (!hold) return;
+  const { user, month } = hold;
+  caps.settle(hold, { user, month, model: null, inputTokens: 0, outputTokens: 0, isStated: false });
 }
 
 /** An answer that never began, or was an error, used nothing; one that began without stating its usage is estimated. */
@@ -88,15 +105,13 @@ function usageOf(
 }
 
 /** Null = unpriced. The answering model tells best what was billed, unless the admin set a price for the asked one. */
-function costOf(call: Call, outcome: Outcome, usage: Readonly<Usage>, priceBook: PriceBook): number | null {
-  if (usage.inputTokens + usage.outputTokens === 0 && outcome.status >= 400) return 0;
+function priceOf(call: Call, outcome: Outcome, priceBook: PriceBook): Price | null {
   const lookUp = (model: string | null) => {
     if (model === null) return null;
     return priceBook.priceOf(call.provider.slug, model) ?? priceBook.priceOf(call.provider.provider.kind, model);
   };
   const asked = lookUp(call.model);
-  const price = asked?.origin === "override" ? asked : (lookUp(outcome.responseModel) ?? asked);
-  return price ? costNanoUsd(usage, price) : null;
+  return asked?.origin === "override" ? asked : (lookUp(outcome.responseModel) ?? asked);
 }
 
 /** Milliseconds to the microsecond. */

@@ -1,13 +1,15 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AnyrayError } from "../errors";
 import { openStore } from "../store/open";
 import type { Store } from "../store/store";
-import { askStore, changeAudited, parseAuditQuery, readAudit } from "./audit";
+import { appendAudited, askStore, changeAudited, parseAuditQuery, readAudit as readPage, runAudited } from "./audit";
 
 const actor = { name: "admin", ip: "192.0.2.1", at: Date.UTC(2026, 10, 15, 12, 0, 0, 5) };
+const chain = { state: "ok", checkedAt: null, rows: 0, head: { seq: 0, hash: "" } } as const;
+const readAudit = (from: Store, query: Parameters<typeof readPage>[1]) => readPage(from, query, chain);
 let dataDir: string;
 let store: Store;
 
@@ -47,15 +49,32 @@ test("pages hold every entry once, newest first, and end with null", async () =>
     before: 4,
     after: 5,
     reason: "for the test",
+    result: "done",
   });
+  expect([first, second, third].map(({ nextCursor }) => nextCursor)).toEqual(["4", "2", null]);
   expect(first.entries[1]?.reason).toBeNull();
-  expect(await readAudit(store, { before: 1, limit: 2 })).toEqual({ entries: [], nextBefore: null });
+  expect(await readAudit(store, { before: 1, limit: 2 })).toEqual({
+    entries: [],
+    nextBefore: null,
+    nextCursor: null,
+    chain,
+  });
 });
 
 test("parameters", () => {
   expect(parseAuditQuery(new URLSearchParams())).toEqual({ before: null, limit: 100 });
   expect(parseAuditQuery(new URLSearchParams("limit=1000&before=7"))).toEqual({ before: 7, limit: 1000 });
-  for (const query of ["limit=0", "limit=1001", "before=0", "before=-1", "before=x", "cursor=1"]) {
+  expect(parseAuditQuery(new URLSearchParams("cursor=7"))).toEqual({ before: 7, limit: 100 });
+  for (const query of [
+    "limit=0",
+    "limit=1001",
+    "before=0",
+    "before=-1",
+    "before=x",
+    "cursor=x",
+    "cursor=1&before=2",
+    "page=1",
+  ]) {
     expect(() => parseAuditQuery(new URLSearchParams(query))).toThrow(AnyrayError);
   }
 });
@@ -69,4 +88,53 @@ test("a store that fails is `store_unavailable` with its reason kept for the log
   await expect(askStore(Promise.reject(own))).rejects.toBe(own);
   await store.close();
   await expect(change(1)).rejects.toMatchObject({ code: "store_unavailable" });
+});
+
+describe("an effect outside of the store", () => {
+  const shred = { action: "content.shred", object: "session s", after: { session: "s" }, reason: "asked for" };
+  const rows = async () =>
+    (await store.readAudit(null, 10)).map(({ action, result, after }) => ({ action, result, after })).reverse();
+
+  test("has its intent on the disk before it begins, and its outcome behind", async () => {
+    const seen: unknown[] = [];
+    const value = await runAudited(
+      store,
+      actor,
+      shred,
+      async () => {
+        seen.push(...(await rows()));
+        return 7;
+      },
+      (shredded) => ({ shredded }),
+    );
+    const intent = { action: "content.shred", result: "intent" as const, after: { session: "s" } };
+    expect(value).toBe(7);
+    expect(seen).toEqual([intent]);
+    expect(await rows()).toEqual([
+      intent,
+      { action: "content.shred", result: "done", after: { intent: 1, outcome: { shredded: 7 } } },
+    ]);
+  });
+
+  test("that fails says so, and throws on without its words", async () => {
+    const failure = new TypeError("with a secret in it");
+    await expect(runAudited(store, actor, shred, () => Promise.reject(failure))).rejects.toBe(failure);
+    expect(await rows()).toMatchObject([
+      { result: "intent" },
+      { result: "failed", after: { intent: 1, outcome: "TypeError" } },
+    ]);
+  });
+
+  test("does not begin where it cannot be audited", async () => {
+    let ran = 0;
+    await store.close();
+    const run = runAudited(store, actor, shred, async () => ran++);
+    await expect(run).rejects.toMatchObject({ code: "store_unavailable" });
+    expect(ran).toBe(0);
+  });
+
+  test("of which nothing is to be told but that it was", async () => {
+    await appendAudited(store, actor, { action: "kill-switch.file", object: "optimizer" });
+    expect(await rows()).toEqual([{ action: "kill-switch.file", result: "done", after: null }]);
+  });
 });

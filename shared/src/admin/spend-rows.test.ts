@@ -7,17 +7,8 @@ import { openStore } from "../store/open";
 import type { SpendRow } from "../store/spend-row";
 import type { Store } from "../store/store";
 import { spendRow } from "../testing/spend-row";
-import {
-  csvHeader,
-  csvLine,
-  csvText,
-  parseRowsQuery,
-  plainText,
-  reportRows,
-  rowColumns,
-  rowJson,
-  streamRows,
-} from "./spend-rows";
+import { csvText, plainText } from "./row-forms";
+import { csvHeader, csvLine, parseRowsQuery, reportRows, rowColumns, rowJson, streamRows } from "./spend-rows";
 
 const now = Date.UTC(2026, 10, 15, 12);
 const parse = (query: string, accept = "") => parseRowsQuery(new URLSearchParams(query), accept, now, "UTC");

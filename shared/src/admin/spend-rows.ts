@@ -1,28 +1,19 @@
 // Owns spend rows on their way out: parameters, cursor, and the three forms JSON, JSON lines and CSV. Streams
 // page by page and holds one page at a time.
 
-import { usdOfNano, usdText } from "../money";
+import { usdOfNano } from "../money";
 import type { SpendRow } from "../store/spend-row";
 import type { RowPage, SpendFilter, Store } from "../store/store";
 import { askStore } from "./audit";
-import { readChoice, readInteger, readParameters, refuseFaults } from "./request";
+import { readParameters, refuseFaults } from "./request";
+import { csvCell, csvMoney, formParameters, jsonRowLimit, type RowForm, readForm, writeCursor } from "./row-forms";
 import { filterParameters, parseFilter, rangeParameters } from "./spend";
 
-export const rowFormats = ["json", "jsonl", "csv"] as const;
-export type RowFormat = (typeof rowFormats)[number];
-
-export interface RowsQuery {
+export interface RowsQuery extends RowForm {
   filter: SpendFilter;
-  format: RowFormat;
-  after: RowPage["next"];
-  /** null = all, for a stream. */
-  limit: number | null;
 }
 
-export const rowsParameters = [...rangeParameters, ...filterParameters, "format", "limit", "cursor"];
-/** JSON is one document and held whole; the other two forms are streams. */
-export const jsonRowLimit = { min: 1, max: 10_000, default: 1000 };
-const streamRowLimit = { min: 1, max: 1_000_000_000 };
+export const rowsParameters = [...rangeParameters, ...filterParameters, ...formParameters];
 const rowsPerPage = 1000;
 
 /**
@@ -33,49 +24,10 @@ const rowsPerPage = 1000;
 export function parseRowsQuery(params: URLSearchParams, accept: string, now: number, timeZone: string): RowsQuery {
   const faults: string[] = [];
   const given = readParameters(params, rowsParameters, faults);
-  const format = readChoice(given, "format", rowFormats, acceptedFormat(accept), faults);
-  const limit =
-    format === "json"
-      ? readInteger(given, "limit", jsonRowLimit, jsonRowLimit.default, faults)
-      : readInteger(given, "limit", streamRowLimit, null, faults);
+  const form = readForm(given, accept, faults);
   const filter = parseFilter(given, now, timeZone, faults);
-  const cursor = given.get("cursor");
-  const after = cursor === undefined ? null : readCursor(cursor);
-  if (after === undefined) faults.push("cursor: accepted is the nextCursor of an answer");
   refuseFaults(faults);
-  return { filter, format, after: after ?? null, limit };
-}
-
-const mediaTypes = new Map<string, RowFormat>([
-  ["application/json", "json"],
-  ["application/x-ndjson", "jsonl"],
-  ["application/ndjson", "jsonl"],
-  ["application/jsonl", "jsonl"],
-  ["application/x-jsonlines", "jsonl"],
-  ["text/csv", "csv"],
-]);
-
-/** The form a client likes best, JSON when it names none of them. */
-function acceptedFormat(accept: string): RowFormat {
-  let best: RowFormat = "json";
-  let bestQuality = 0;
-  for (const entry of accept.split(",")) {
-    const [type = "", ...parameters] = entry.split(";").map((part) => part.trim().toLowerCase());
-    const format = mediaTypes.get(type);
-    const stated = parameters.find((parameter) => parameter.startsWith("q="))?.slice(2);
-    const quality = stated === undefined ? 1 : Number(stated);
-    if (format && quality > bestQuality) [best, bestQuality] = [format, quality];
-  }
-  return best;
-}
-
-function writeCursor(next: RowPage["next"]): string | null {
-  return next && Buffer.from(`${next.ts}.${next.id}`).toString("base64url");
-}
-
-function readCursor(text: string): RowPage["next"] | undefined {
-  const [, ts, id] = /^(\d{1,15})\.([0-9a-f-]{36})$/.exec(Buffer.from(text, "base64url").toString("latin1")) ?? [];
-  return ts && id ? { ts: Number(ts), id } : undefined;
+  return { filter, ...form };
 }
 
 /** A row under the names people know (`ts` in RFC 3339 with milliseconds, US dollars), in the order of the columns. */
@@ -165,33 +117,6 @@ export function csvLine(row: SpendRow): string {
     return csvCell(report[column]);
   });
   return `${cells.join(",")}\r\n`;
-}
-
-function csvMoney(nanoUsd: number | null): string {
-  return nanoUsd === null ? "" : usdText(nanoUsd);
-}
-
-function csvCell(value: RowReport[keyof RowReport]): string {
-  if (value === null) return "";
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
-  return csvText(typeof value === "string" ? value : JSON.stringify(value));
-}
-
-/**
- * What a spreadsheet takes for a formula, also behind blanks. An apostrophe before it counts as part of it, so
- * that one more can be taken away again without loss.
- */
-const formulaStart = /^['\s\p{Cf}]*[=+\-@\0\uff1d\uff0b\uff0d\uff20]|^'*[\t\r\n]/u;
-
-/** Text as one CSV cell: a formula gets a leading apostrophe, and quotes go wherever some program would split. */
-export function csvText(text: string): string {
-  const safe = formulaStart.test(text) ? `'${text}` : text;
-  return safe === "" || /[",;\t\r\n]|^\s|\s$/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
-/** Takes back the apostrophe that `csvText` put before a formula, from a cell already unquoted. */
-export function plainText(cell: string): string {
-  return cell.startsWith("'") && formulaStart.test(cell.slice(1)) ? cell.slice(1) : cell;
 }
 
 /** Rows newest first, page by page; asks for the next page only when the one before was taken. */

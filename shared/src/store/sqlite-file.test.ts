@@ -34,6 +34,7 @@ function withFile<T>(use: (db: Database) => T): T {
   }
 }
 
+const migrations = fileURLToPath(new URL("./migrations/sqlite", import.meta.url));
 const all = <T>(db: Database, sql: string) => db.query<T, []>(sql).all();
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
@@ -105,11 +106,13 @@ describe("schema", () => {
         const byName = (a: { index: string }, b: { index: string }) => (a.index < b.index ? -1 : 1);
         expect(found.sort(byName)).toEqual(expected.sort(byName));
         const references = all<{ from: string; table: string; to: string }>(db, `PRAGMA foreign_key_list(${name})`);
-        expect(references.map(({ from, table, to }) => [from, table, to])).toEqual(
-          foreignKeys.map((key) => {
-            const { columns, foreignColumns, foreignTable } = key.reference();
-            return [columns[0]!.name, getTableConfig(foreignTable).name, foreignColumns[0]!.name];
-          }),
+        expect(references.map(({ from, table, to }) => [from, table, to]).sort()).toEqual(
+          foreignKeys
+            .map((key) => {
+              const { columns, foreignColumns, foreignTable } = key.reference();
+              return [columns[0]!.name, getTableConfig(foreignTable).name, foreignColumns[0]!.name];
+            })
+            .sort(),
         );
       }),
   );
@@ -141,7 +144,9 @@ describe("opening", () => {
       await store.close();
     }
     const db = openFile({ path, timezone: "UTC" });
-    expect(all(db, "SELECT count(*) AS times FROM __drizzle_migrations")).toEqual([{ times: 1 }]);
+    const migrated = all(db, "SELECT created_at FROM __drizzle_migrations");
+    expect(migrated).toEqual(all(db, "SELECT DISTINCT created_at FROM __drizzle_migrations"));
+    expect(migrated).toHaveLength(readdirSync(migrations).filter((name) => name.endsWith(".sql")).length);
     db.close();
   });
 
@@ -227,7 +232,7 @@ describe("exclusively", () => {
 });
 
 test("the journal names every migration beside it, oldest first", () => {
-  const folder = fileURLToPath(new URL("./migrations/sqlite", import.meta.url));
+  const folder = migrations;
   const { entries } = JSON.parse(readFileSync(join(folder, "meta/_journal.json"), "utf8")) as {
     entries: { tag: string; when: number }[];
   };

@@ -7,12 +7,15 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { dayStart } from "../time";
+import type { AuditKeyTexts } from "./audit-chain";
 import { rebuildRollUps } from "./sqlite-rollup";
 
 export interface SqliteFile {
   path: string;
   /** Zone of the roll-ups, IANA. */
   timezone: string;
+  /** What the audit log is chained under; default: a key of its own in a file beside this one. */
+  auditKeys?: AuditKeyTexts;
 }
 
 const migrationsFolder = fileURLToPath(new URL("./migrations/sqlite", import.meta.url));
@@ -34,6 +37,9 @@ export function openFile({ path, timezone }: SqliteFile): Database {
   const db = new Database(path, { readwrite: true, create: false, strict: true });
   try {
     db.run("PRAGMA busy_timeout = 5000");
+    // What is deleted is overwritten, and free pages can be given back: of files made from now on, before their first table.
+    db.run("PRAGMA secure_delete = ON");
+    db.run("PRAGMA auto_vacuum = INCREMENTAL");
     waitForLock(() => db.run("PRAGMA journal_mode = WAL"));
     db.run("PRAGMA synchronous = NORMAL");
     db.run("PRAGMA foreign_keys = ON");

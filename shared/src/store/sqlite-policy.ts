@@ -1,49 +1,48 @@
 // Owns policy and its audit: what the admin decided, each change together with who made it.
 
 import type { Database } from "bun:sqlite";
-import { and, desc, eq, inArray, lt, sql } from "drizzle-orm";
+import { and, eq, inArray, sql } from "drizzle-orm";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
-import { audit, cap, price, provider, setting, storeState } from "./sqlite.schema";
-import { atOnce, exclusively } from "./sqlite-file";
-import type { AuditEntry, AuditRow, Policy, PolicyChange, PriceOverride } from "./store";
+import type { AuditAppended } from "./audit-step";
+import { cap, price, provider, setting, storeState } from "./sqlite.schema";
+import type { AuditTables } from "./sqlite-audit";
+import { atOnce } from "./sqlite-file";
+import type { AuditEntry, Policy, PolicyChange, PriceOverride } from "./store";
 
 export interface PolicyTables {
   readPolicy(): Policy;
   readRevision(): number;
-  changePolicy(change: PolicyChange, entry: Omit<AuditEntry, "before">): Policy;
-  readAudit(beforeSeq: number | null, limit: number): AuditRow[];
+  changePolicy(change: PolicyChange, entry: Omit<AuditEntry, "before">): { policy: Policy; appended: AuditAppended };
 }
 
-export function openPolicy(db: Database): PolicyTables {
+export function openPolicy(db: Database, audit: AuditTables): PolicyTables {
   const orm = drizzle(db);
   const revision = db.prepare<{ revision: number }, []>("SELECT revision FROM store_state");
   return {
-    readPolicy: () => atOnce(db, () => readPolicy(orm)),
+    readPolicy: () => atOnce(db, () => readAll(orm)),
     readRevision: () => revision.get()?.revision ?? 0,
-    changePolicy: (change, entry) =>
-      exclusively(db, () => {
+    changePolicy(change, entry) {
+      const { value: policy, appended } = audit.durably(() => {
         const before = readBefore(orm, change);
         applyChange(orm, change);
         orm
           .update(storeState)
           .set({ revision: sql`${storeState.revision} + 1` })
           .run();
-        appendAudit(orm, { ...entry, before });
-        return readPolicy(orm);
-      }),
-    readAudit: (beforeSeq, limit) =>
-      orm
-        .select()
-        .from(audit)
-        .where(beforeSeq === null ? undefined : lt(audit.seq, beforeSeq))
-        .orderBy(desc(audit.seq))
-        .limit(limit)
-        .all()
-        .map((row) => ({ ...row, before: JSON.parse(row.before), after: JSON.parse(row.after) })),
+        audit.add({ ...entry, before });
+        return readAll(orm);
+      });
+      return { policy, appended };
+    },
   };
 }
 
-function readPolicy(orm: BunSQLiteDatabase): Policy {
+/** To be called within a transaction. */
+export function readPolicy(db: Database): Policy {
+  return readAll(drizzle(db));
+}
+
+function readAll(orm: BunSQLiteDatabase): Policy {
   const settings = orm.select().from(setting).orderBy(setting.key).all();
   return {
     revision: orm.select().from(storeState).get()?.revision ?? 0,
@@ -119,17 +118,4 @@ function applyChange(orm: BunSQLiteDatabase, change: PolicyChange): void {
       }
       return;
   }
-}
-
-function appendAudit(orm: BunSQLiteDatabase, entry: AuditEntry): void {
-  const last = orm.select({ seq: audit.seq }).from(audit).orderBy(desc(audit.seq)).limit(1).get();
-  orm
-    .insert(audit)
-    .values({
-      ...entry,
-      seq: (last?.seq ?? 0) + 1,
-      before: JSON.stringify(entry.before) ?? "null",
-      after: JSON.stringify(entry.after) ?? "null",
-    })
-    .run();
 }

@@ -2,7 +2,7 @@
 // adds what drizzle cannot say: STRICT, WITHOUT ROWID, CHECK. sqlite.test.ts proves that the two agree.
 
 import { sql } from "drizzle-orm";
-import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { blob, index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 
 /** One row for the whole file. */
 export const storeState = sqliteTable("store_state", {
@@ -208,6 +208,168 @@ export const audit = sqliteTable(
     /** JSON. */
     after: text().notNull(),
     reason: text(),
+    /** "done", "intent" or "failed". */
+    result: text().notNull().default("done"),
+    /** 1 for rows from before there was a chain. */
+    adopted: integer().notNull().default(0),
+    /** Hash of the row before. */
+    prev: text(),
+    hash: text(),
+    /** Of the key that the hash was made under. */
+    keyId: text("key_id"),
   },
   (table) => [uniqueIndex("audit_id").on(table.id)],
+);
+
+/** One row: where the audit log ends. */
+export const auditChain = sqliteTable("audit_chain", {
+  id: integer().primaryKey(),
+  seq: integer().notNull(),
+  hash: text().notNull(),
+  /** The last row from before there was a chain; null until those are chained. */
+  adoptedUntil: integer("adopted_until"),
+});
+
+/** A sealed word for each content key that something may be sealed under: who cannot open it has the wrong key. */
+export const contentKey = sqliteTable("content_key", {
+  keyId: text("key_id").notNull().primaryKey(),
+  canary: text().notNull(),
+  at: integer().notNull(),
+});
+
+/** One row: what all traces take up. */
+export const traceState = sqliteTable("trace_state", {
+  id: integer().primaryKey(),
+  bytes: integer().notNull(),
+});
+
+/** Every combination of names that traces came with. */
+export const traceKey = sqliteTable(
+  "trace_key",
+  {
+    id: integer().primaryKey(),
+    /** The columns below, but the last, as one JSON array: tells null, "" and "null" apart in a unique index. */
+    key: text().notNull(),
+    user: text(),
+    team: text(),
+    provider: text(),
+    model: text(),
+    endpoint: text().notNull(),
+    tool: text(),
+    status: integer().notNull(),
+    outcome: text().notNull(),
+    endReason: text("end_reason").notNull(),
+    errorCode: text("error_code"),
+    isFailed: integer("is_failed", { mode: "boolean" }).notNull(),
+  },
+  (table) => [uniqueIndex("trace_key_key").on(table.key), index("trace_key_user").on(table.user)],
+);
+
+/** A session, as long as a trace of it is kept. */
+export const traceSession = sqliteTable(
+  "trace_session",
+  {
+    seq: integer().primaryKey(),
+    session: text().notNull(),
+    /** Of the first trace: by `ts`, then `id`. */
+    user: text(),
+    team: text(),
+    firstAt: integer("first_at").notNull(),
+    firstId: text("first_id").notNull(),
+    lastAt: integer("last_at").notNull(),
+    traces: integer().notNull(),
+    errors: integer().notNull(),
+    inputTokens: integer("input_tokens").notNull(),
+    cachedInputTokens: integer("cached_input_tokens").notNull(),
+    cacheWriteTokens: integer("cache_write_tokens").notNull(),
+    outputTokens: integer("output_tokens").notNull(),
+    reasoningTokens: integer("reasoning_tokens").notNull(),
+    tokensSaved: integer("tokens_saved").notNull(),
+    costNanoUsd: integer("cost_nano_usd").notNull(),
+    unpriced: integer().notNull(),
+    estimated: integer().notNull(),
+  },
+  (table) => [
+    uniqueIndex("trace_session_session").on(table.session),
+    index("trace_session_last").on(table.lastAt, table.session),
+    index("trace_session_user").on(table.user, table.lastAt, table.session),
+    index("trace_session_team").on(table.team, table.lastAt, table.session),
+  ],
+);
+
+export const trace = sqliteTable(
+  "trace",
+  {
+    seq: integer().primaryKey(),
+    id: text().notNull(),
+    ts: integer().notNull(),
+    keyId: integer("key_id")
+      .notNull()
+      .references(() => traceKey.id),
+    sessionSeq: integer("session_seq").references(() => traceSession.seq),
+    /** Of the row, its index entries and its contents. */
+    bytes: integer().notNull(),
+    /** Powers of two of the latency and of the cost: see sqlite-trace-levels.ts. */
+    latencyLevel: integer("latency_level").notNull(),
+    costLevel: integer("cost_level").notNull(),
+    /** When its contents were destroyed. */
+    shreddedAt: integer("shredded_at"),
+    agent: text(),
+    parentAgent: text("parent_agent"),
+    responseModel: text("response_model"),
+    stream: integer({ mode: "boolean" }).notNull(),
+    latencyMs: real("latency_ms").notNull(),
+    ttftMs: real("ttft_ms"),
+    overheadMs: real("overhead_ms").notNull(),
+    inputTokens: integer("input_tokens").notNull(),
+    cachedInputTokens: integer("cached_input_tokens").notNull(),
+    cacheWriteTokens: integer("cache_write_tokens").notNull(),
+    outputTokens: integer("output_tokens").notNull(),
+    reasoningTokens: integer("reasoning_tokens").notNull(),
+    estimated: integer({ mode: "boolean" }).notNull(),
+    costNanoUsd: integer("cost_nano_usd"),
+    priceRow: text("price_row"),
+    tokensSaved: integer("tokens_saved").notNull(),
+    /** JSON, as the three below. */
+    cap: text(),
+    decisions: text().notNull(),
+    spans: text().notNull(),
+    /** Of each content: [field, mode, bytes, is cut]. Stays when the content is gone. */
+    contents: text().notNull(),
+  },
+  (table) => [
+    uniqueIndex("trace_id").on(table.id),
+    // With all that the filters ask for that are answered from it: traces that do not match are passed over here.
+    index("trace_ts").on(table.ts, table.keyId),
+    index("trace_key_ts").on(table.keyId, table.ts, table.latencyMs, table.costNanoUsd),
+    index("trace_latency").on(table.latencyLevel, table.ts, table.keyId, table.latencyMs).where(sql`latency_level > 0`),
+    index("trace_cost").on(table.costLevel, table.ts, table.keyId, table.costNanoUsd).where(sql`cost_level > 0`),
+    index("trace_session_ts").on(table.sessionSeq, table.ts),
+  ],
+);
+
+/** Apart from the traces, so that lists never touch it. */
+export const traceContent = sqliteTable(
+  "trace_content",
+  {
+    seq: integer().primaryKey(),
+    traceSeq: integer("trace_seq")
+      .notNull()
+      .references(() => trace.seq),
+    field: text().notNull(),
+    /** The envelope, or the text itself, in UTF-8. */
+    data: blob().notNull(),
+  },
+  (table) => [index("trace_content_trace").on(table.traceSeq)],
+);
+
+/** Whose contents were destroyed, and until which arrival: what comes later is not kept either. */
+export const traceShred = sqliteTable(
+  "trace_shred",
+  {
+    kind: text({ enum: ["trace", "session", "user"] }).notNull(),
+    name: text().notNull(),
+    until: integer().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.kind, table.name] })],
 );

@@ -1,7 +1,9 @@
 // Owns the embedded store: Store on top of the synchronous calls of sqlite-verbs.ts, in a worker or inline.
 
+import type { AuditAppended } from "./audit-step";
 import { checkChange, checkRejections, checkRows } from "./check";
 import type { SqliteFile } from "./sqlite-file";
+import { traceStoreOf } from "./sqlite-traces";
 import { openVerbs, type SqliteVerbs } from "./sqlite-verbs";
 import type { Store } from "./store";
 import { openWorkerCalls } from "./worker-calls";
@@ -15,6 +17,8 @@ type Run = <V extends Exclude<keyof SqliteVerbs, "close">>(
 export interface SqliteOptions extends SqliteFile {
   /** After so long a call is rejected, though it may still be carried out. */
   deadlineMs?: number;
+  /** Told after every row that this store added to the audit log. */
+  onAudit?: (appended: AuditAppended) => void;
 }
 
 /**
@@ -22,14 +26,14 @@ export interface SqliteOptions extends SqliteFile {
  *
  * @throws Error when the file cannot be opened
  */
-export async function openSqlite({ path, timezone, deadlineMs = 10_000 }: SqliteOptions): Promise<Store> {
+export async function openSqlite({ deadlineMs = 10_000, onAudit, ...file }: SqliteOptions): Promise<Store> {
   const calls = await openWorkerCalls({
     create: () => new Worker(new URL("./sqlite-worker.ts", import.meta.url)),
-    greeting: [{ path, timezone }],
+    greeting: [file],
     deadlineMs,
   });
   const run = (verb: string, ...args: unknown[]) => calls.call(verb, args);
-  return storeOf(run as Run, () => calls.close());
+  return storeOf(run as Run, () => calls.close(), onAudit);
 }
 
 /**
@@ -37,21 +41,22 @@ export async function openSqlite({ path, timezone, deadlineMs = 10_000 }: Sqlite
  *
  * @throws Error when the file cannot be opened
  */
-export function openSqliteInline(file: SqliteFile): Store {
+export function openSqliteInline({ onAudit, ...file }: Omit<SqliteOptions, "deadlineMs">): Store {
   let verbs: SqliteVerbs | null = openVerbs(file);
   const run: Run = async (verb, ...args) => {
     if (!verbs) throw new Error("the store is closed");
     const call = verbs[verb] as (...given: typeof args) => ReturnType<SqliteVerbs[typeof verb]>;
     return call(...args);
   };
-  return storeOf(run, async () => {
+  const close = async () => {
     const open = verbs;
     verbs = null;
     open?.close();
-  });
+  };
+  return storeOf(run, close, onAudit);
 }
 
-function storeOf(run: Run, close: () => Promise<void>): Store {
+function storeOf(run: Run, close: () => Promise<void>, onAudit: SqliteOptions["onAudit"] = () => {}): Store {
   return {
     kind: "sqlite",
     async recordSpend(rows) {
@@ -66,7 +71,9 @@ function storeOf(run: Run, close: () => Promise<void>): Store {
     readRevision: () => run("readRevision"),
     async changePolicy(change, audit) {
       checkChange(change);
-      return run("changePolicy", change, audit);
+      const { policy, appended } = await run("changePolicy", change, audit);
+      onAudit(appended);
+      return policy;
     },
     readMonth: (month, users) => run("readMonth", month, users ?? null),
     async summarize(query) {
@@ -75,6 +82,27 @@ function storeOf(run: Run, close: () => Promise<void>): Store {
     },
     readRows: (filter, after, limit) => run("readRows", filter, after, limit),
     readAudit: (beforeSeq, limit) => run("readAudit", beforeSeq, limit),
+    ...traceStoreOf(run),
+    async appendAudit(entry) {
+      const { row, appended } = await run("appendAudit", entry);
+      onAudit(appended);
+      return row;
+    },
+    verifyAudit: (from, expected) => run("verifyAudit", from, expected ?? null),
+    async acceptAudit(entry) {
+      const { row, appended } = await run("acceptAudit", entry);
+      onAudit(appended);
+      return row;
+    },
+    readKeyChecks: () => run("readKeyChecks"),
+    changeKeyChecks: (check, seen, drop) => run("changeKeyChecks", check, seen, drop),
+    readSealedElsewhere: (keyId, position) => run("readSealedElsewhere", keyId, position),
+    resealContents: (contents) => run("resealContents", contents),
+    async resealProviderKey(slug, former, sealed, audit) {
+      const { policy, appended } = await run("resealProviderKey", slug, former, sealed, audit);
+      if (appended) onAudit(appended);
+      return policy;
+    },
     async prune(before) {
       let deleted = 0;
       // One call a step, so that what others send meanwhile is not kept waiting.

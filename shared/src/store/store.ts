@@ -1,7 +1,20 @@
 // Owns the Store interface: verbs of the domain, not tables. Its comments are the contract that
 // store.contract.test.ts checks on every adapter.
 
+import type { AuditHead } from "./audit-chain";
+import type { AuditResult, AuditStep } from "./audit-step";
+import type { KeyCheck, Resealed, SealedStep } from "./sealed-content";
 import type { SpendRow } from "./spend-row";
+import type { Trace, TraceContent } from "./trace";
+import type {
+  SessionDetail,
+  SessionFilter,
+  SessionPage,
+  ShredTarget,
+  StoredTrace,
+  TraceFilter,
+  TracePage,
+} from "./trace-query";
 
 /** Everything the admin decides. Read whole, replaced by single changes, versioned by `revision`. */
 export interface Policy {
@@ -70,11 +83,14 @@ export interface AuditEntry {
   before: unknown;
   after: unknown;
   reason: string | null;
+  /** Default "done". An effect outside of the store has a row before it ("intent") and one after it. */
+  result?: AuditResult;
 }
 
 export interface AuditRow extends AuditEntry {
   /** 1, 2, 3 … without gaps. */
   seq: number;
+  result: AuditResult;
 }
 
 /** Refusals by the cap, added up before they are stored: a retry storm is one row, not thousands. */
@@ -203,6 +219,72 @@ export interface Store {
   readRows(filter: SpendFilter, after: { ts: number; id: string } | null, limit: number): Promise<RowPage>;
   /** Newest first; `beforeSeq` null = from the newest. */
   readAudit(beforeSeq: number | null, limit: number): Promise<AuditRow[]>;
+  /** Adds a row for what is no change of policy. It is on the disk when this resolves. */
+  appendAudit(entry: AuditEntry): Promise<AuditRow>;
+  /**
+   * Checks the rows after `from` (null = from the first), at most some hundred; the last step compares the end with what
+   * is kept outside of the database, and with `expected`, an anchor from a log.
+   */
+  verifyAudit(from: AuditHead | null, expected?: AuditHead | null): Promise<AuditStep>;
+  /** Adds a row, and takes the log as it is now for whole: what the anchor said is given up. */
+  acceptAudit(entry: AuditEntry): Promise<AuditRow>;
+
+  /** One for every content key and every process that may have sealed something under it. */
+  readKeyChecks(): Promise<KeyCheck[]>;
+  /**
+   * Stores `check` if exactly those key ids are known (`seen`); those in `drop` are removed in the same step. Resolves with what
+   * is stored then.
+   */
+  changeKeyChecks(check: KeyCheck | null, seen: readonly string[], drop: readonly string[]): Promise<KeyCheck[]>;
+  /**
+   * Sealed contents that are under another key than `keyId`, in bounded steps from `position` (0 = the first one) on.
+   */
+  readSealedElsewhere(keyId: string, position: number): Promise<SealedStep>;
+  /** Puts newly sealed contents in the place of the former; one that was deleted since stays so. Resolves with how many. */
+  resealContents(contents: readonly Resealed[]): Promise<number>;
+  /**
+   * Puts a newly sealed provider key in the place of `former`, if that is still the key. Resolves with the policy, or null where
+   * it was changed since.
+   */
+  resealProviderKey(slug: string, former: string, sealed: string, audit: AuditEntry): Promise<Policy | null>;
+
+  /**
+   * Stores traces, at most 1,000 a call, in one transaction with the sessions they count in. A trace whose id is already
+   * stored changes nothing. Contents of traces that arrived before their trace, session or user was shredded are
+   * not stored, only marked. Resolves with the number of traces that were new.
+   */
+  recordTraces(traces: readonly Trace[]): Promise<number>;
+  /** Newest first; never the contents themselves, only what was kept of them. `limit` is a whole number from 1. */
+  readTraces(filter: TraceFilter, after: { ts: number; id: string } | null, limit: number): Promise<TracePage>;
+  /** Null when there is no such trace. Never the contents themselves. */
+  readTrace(id: string): Promise<StoredTrace | null>;
+  /**
+   * The contents of one trace as they were given, without those that were shredded. For the one offline reader that is
+   * audited; nothing that answers HTTP may call it.
+   */
+  readContents(id: string): Promise<TraceContent[]>;
+  /** By their last trace, newest first. A session that goes on while it is paged through may come twice. */
+  readSessions(
+    filter: SessionFilter,
+    after: { lastAt: number; session: string } | null,
+    limit: number,
+  ): Promise<SessionPage>;
+  /** Null when no trace of it is kept. */
+  readSession(session: string): Promise<SessionDetail | null>;
+  /**
+   * Deletes traces with their contents, the oldest first: those that arrived before `before` (epoch ms), and as many more
+   * as it takes until `traceBytes` is at most `bytesMax` (0 = no bound). Sessions count what is left. In small
+   * steps, between which other calls run. Resolves with the traces deleted.
+   */
+  pruneTraces(before: number, bytesMax: number): Promise<number>;
+  /**
+   * Makes the contents of a trace, of a session or of a user unreadable for ever: nothing of them is left in any file of the
+   * store when it resolves. Also those of traces that arrived until `at` (epoch ms) and are recorded later. Resolves
+   * with the number of traces that lost contents.
+   */
+  shredContents(target: ShredTarget, at: number): Promise<number>;
+  /** What traces and their contents take up, in bytes, to a tenth or so. */
+  traceBytes(): Promise<number>;
 
   /** Deletes rows and roll-ups of days that ended before `before` (epoch ms). Resolves with the rows deleted. */
   prune(before: number): Promise<number>;

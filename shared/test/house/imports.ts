@@ -2,6 +2,7 @@
 
 import { posix } from "node:path";
 import ts from "typescript";
+import { parsed } from "./parsed";
 import { faultAt, isTypeScript, type Rule, type Source } from "./sources";
 
 export interface Import {
@@ -12,8 +13,8 @@ export interface Import {
   typeOnly: boolean;
 }
 
-export function importsOf({ path, text }: Source): Import[] {
-  const file = ts.createSourceFile(path, text, ts.ScriptTarget.ESNext, false);
+export function importsOf(source: Source): Import[] {
+  const file = parsed(source);
   const imports: Import[] = [];
   const add = (specifier: ts.Node | undefined, typeOnly: boolean) => {
     if (!specifier || !ts.isStringLiteralLike(specifier)) return;

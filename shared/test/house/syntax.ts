@@ -1,6 +1,7 @@
 // The house rules about what only one file may do: read the environment, call out, copy headers.
 
 import ts from "typescript";
+import { parsed } from "./parsed";
 import { faultAt, isAside, isTypeScript, type Rule, type Source } from "./sources";
 
 /** A rule over each node of every file that is part of a service, but for the one file that is allowed to. */
@@ -11,8 +12,9 @@ function onlyIn(allowed: string, faultOf: (node: ts.Node) => string | undefined)
       .flatMap((source) => faultsIn(source, (node) => faultOf(node) && `${faultOf(node)} outside ${allowed}`));
 }
 
-function faultsIn({ path, text }: Source, faultOf: (node: ts.Node) => string | undefined): string[] {
-  const file = ts.createSourceFile(path, text, ts.ScriptTarget.ESNext, true);
+function faultsIn(source: Source, faultOf: (node: ts.Node) => string | undefined): string[] {
+  const { path } = source;
+  const file = parsed(source);
   const faults: string[] = [];
   const visit = (node: ts.Node) => {
     const fault = faultOf(node);
@@ -44,11 +46,63 @@ export const environmentInOnePlace = onlyIn("shared/src/env.ts", (node) => {
   return undefined;
 });
 
-export const outboundInOnePlace = onlyIn("shared/src/outbound.ts", (node) => {
-  const owner = memberOwner(node, "fetch");
-  if (owner && ["globalThis", "Bun", "window", "self"].includes(owner.getText())) return "takes fetch";
-  return ts.isIdentifier(node) && node.text === "fetch" && isValue(node) ? "takes fetch" : undefined;
-});
+/** What makes a connection or asks for a name, and who has it. */
+const callersOut = new Map<string, readonly string[]>([
+  ...["connect", "udpSocket", "dns", "redis", "RedisClient", "s3", "S3Client"].map((name) => [name, ["Bun"]] as const),
+  ["fetch", ["Bun", "globalThis", "window", "self"]],
+  ...["WebSocket", "EventSource", "XMLHttpRequest"].map((name) => [name, ["globalThis", "window", "self"]] as const),
+  ["sendBeacon", ["navigator"]],
+]);
+const globalsOut = ["fetch", "WebSocket", "EventSource", "XMLHttpRequest"];
+const modulesOut = /^(node:)?(https?|http2|net|tls|dgram|dns)(\/promises)?$|^(undici|axios|got|ws|node-fetch|ky)$/;
+/** What the modules above have that calls nobody. */
+const harmless = ["isIP", "isIPv4", "isIPv6"];
+/** It asks the services that it has started itself whether they are there. */
+const asksItsOwn = "shared/bin/ready.ts";
+
+/** Services, and the scripts that start them. */
+export const outboundInOnePlace: Rule = (sources) =>
+  sources
+    .filter(({ path }) => isTypeScript(path) && path !== outboundPath && path !== asksItsOwn)
+    .filter(({ path }) => !isAside(path) || (path.startsWith("shared/bin/") && !path.includes(".test.")))
+    .flatMap((source) => faultsIn(source, (node) => waysOutOf(node) && `${waysOutOf(node)} outside ${outboundPath}`));
+
+const outboundPath = "shared/src/outbound.ts";
+
+function waysOutOf(node: ts.Node): string | undefined {
+  const name = memberName(node);
+  const owners = name === undefined ? undefined : callersOut.get(name);
+  if (name !== undefined && owners) {
+    const owner =
+      memberOwner(node, name)
+        ?.getText()
+        .replace(/^globalThis\./, "") ?? "";
+    return owners.includes(owner) ? `takes ${owner}.${name}` : undefined;
+  }
+  if (ts.isIdentifier(node) && globalsOut.includes(node.text) && isValue(node)) return `takes ${node.text}`;
+  return importOut(node);
+}
+
+function importOut(node: ts.Node): string | undefined {
+  if (ts.isCallExpression(node) && /^(import|require)$/.test(node.expression.getText())) {
+    const [specifier] = node.arguments;
+    return specifier && ts.isStringLiteralLike(specifier) && modulesOut.test(specifier.text)
+      ? `imports ${specifier.text}`
+      : undefined;
+  }
+  if (!ts.isImportDeclaration(node) || !ts.isStringLiteral(node.moduleSpecifier)) return undefined;
+  const clause = node.importClause;
+  const module = node.moduleSpecifier.text;
+  if (clause?.phaseModifier === ts.SyntaxKind.TypeKeyword) return undefined;
+  const bindings = clause?.namedBindings;
+  const named = bindings && ts.isNamedImports(bindings) ? bindings.elements.filter((each) => !each.isTypeOnly) : [];
+  const names = named.map(({ propertyName, name }) => (propertyName ?? name).text);
+  if (module === "bun")
+    return names.some((name) => callersOut.get(name)?.includes("Bun")) ? "takes it from bun" : undefined;
+  const isPure = clause?.name === undefined && bindings !== undefined && ts.isNamedImports(bindings);
+  if (!modulesOut.test(module) || (isPure && names.every((name) => harmless.includes(name)))) return undefined;
+  return `imports ${module}`;
+}
 
 export const headersCopiedInOnePlace = onlyIn("gateway/src/providers/headers.ts", (node) => {
   if (ts.isNewExpression(node) && node.expression.getText() === "Headers") {
@@ -71,6 +125,13 @@ export const headersCopiedInOnePlace = onlyIn("gateway/src/providers/headers.ts"
   }
   return undefined;
 });
+
+/** `name` of `owner.name` or `owner["name"]`. */
+function memberName(node: ts.Node): string | undefined {
+  if (ts.isPropertyAccessExpression(node)) return node.name.text;
+  const isElement = ts.isElementAccessExpression(node) && ts.isStringLiteralLike(node.argumentExpression);
+  return isElement ? node.argumentExpression.text : undefined;
+}
 
 /** `owner` of `owner.name` or `owner["name"]`. */
 function memberOwner(node: ts.Node, name: string): ts.Expression | undefined {

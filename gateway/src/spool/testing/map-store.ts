@@ -3,6 +3,7 @@
 
 import type { SpendRow } from "@anyray/shared/store/spend-row";
 import type { Store } from "@anyray/shared/store/store";
+import type { RowStore } from "../quarantine";
 
 type SpoolStore = Pick<Store, "recordSpend" | "ping">;
 
@@ -18,7 +19,7 @@ export function createLink(store: SpoolStore): { link: SpoolStore; cut(): void }
   };
 }
 
-export interface MapStore extends SpoolStore {
+export interface MapStore extends SpoolStore, RowStore<SpendRow> {
   rows: Map<string, SpendRow>;
   /** Ids of every batch that was tried. */
   batches: string[][];
@@ -39,6 +40,7 @@ export function createMapStore(): MapStore {
     forgetsToAnswer: false,
     refuses: () => false,
     before: () => {},
+    record: (rows) => store.recordSpend(rows),
     async recordSpend(rows) {
       store.batches.push(rows.map(({ id }) => id));
       await store.before();
