@@ -6,7 +6,8 @@ import { registry } from "../src/registry";
 
 test("the README lists every strategy, and which are on", async () => {
   const readme = await Bun.file(join(import.meta.dir, "..", "..", "README.md")).text();
-  const rows = [...readme.matchAll(/^\| `([a-z_]+)` \| (yes)? ?\| /gm)].map(([, kind, on]) => ({
+  const table = readme.slice(readme.indexOf("| strategy | on | does |")).split("\n\n")[0] ?? "";
+  const rows = [...table.matchAll(/^\| `([a-z_]+)` \| (yes)? ?\| /gm)].map(([, kind, on]) => ({
     kind,
     enabled: on === "yes",
   }));
