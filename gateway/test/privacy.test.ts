@@ -138,6 +138,7 @@ describe("a gateway of its own", () => {
     expect(gateway.output()).toMatch(/"msg":"audit anchor","anchor":"3:[0-9a-f]{64}"/);
     await gateway.stop();
     const db = new Database(join(gateway.dataDir, "anyray.db"));
+    db.run("PRAGMA busy_timeout = 5000");
     db.run("DROP TRIGGER audit_is_not_updated");
     db.run("UPDATE audit SET actor = 'eve' WHERE seq = 2");
     db.close();

@@ -37,6 +37,8 @@ async function run(...args: string[]) {
 
 function tamper(statement: string): void {
   const db = new Database(join(dir, "anyray.db"));
+  // The command before may still be letting go of it.
+  db.run("PRAGMA busy_timeout = 5000");
   db.run("DROP TRIGGER audit_is_not_updated");
   db.run("DROP TRIGGER audit_is_not_deleted");
   db.run(statement);

@@ -126,6 +126,7 @@ describe("decrypt", () => {
   test("shows nothing where it cannot be audited", async () => {
     await keep("t1", keys[0], { request: said });
     const db = new Database(join(dir, "anyray.db"));
+    db.run("PRAGMA busy_timeout = 5000");
     db.run("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'disk full'); END");
     db.close();
     const { code, out, err } = await run([...decrypt, ...who]);

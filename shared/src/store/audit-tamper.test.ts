@@ -145,6 +145,7 @@ describe("tampering is seen and named", () => {
   test("through the store's own connection the database itself refuses", async () => {
     await write(2);
     const db = new Database(path());
+    db.run("PRAGMA busy_timeout = 5000");
     expect(() => db.run("UPDATE audit SET actor = 'eve'")).toThrow("insert-only");
     expect(() => db.run("DELETE FROM audit")).toThrow("insert-only");
     expect(() => db.run(`INSERT INTO audit (seq, ${columns}) VALUES (3, ${forged}, NULL, NULL, NULL)`)).toThrow(

@@ -58,6 +58,7 @@ export async function write(rows: number): Promise<void> {
 /** As somebody would who has the file and no key. */
 export function tamper(...statements: string[]): void {
   const db = new Database(path());
+  db.run("PRAGMA busy_timeout = 5000");
   for (const name of ["audit_is_chained", "audit_is_not_updated", "audit_is_not_deleted"])
     db.run(`DROP TRIGGER IF EXISTS ${name}`);
   for (const statement of statements) db.run(statement);
