@@ -259,11 +259,15 @@ describe("the spool's size", () => {
       if (n === 200) spool.end(endless[1]!);
     }
     expect(spool.state()).toMatchObject({ dropped: 0, isDiskHealthy: true });
+    // What is stored is let go of in the background, later on a busy machine.
+    for (let n = 0; n < 100 && spool.state().segments > 10; n++) await Bun.sleep(50);
     expect(spool.state().segments).toBeLessThanOrEqual(10);
     spool.end(endless[2]!);
     await spool.close(10_000);
     expect(world.store.rows.size).toBe(402);
-    expect(await replaySpool(world.dir, world.store)).toMatchObject({ interrupted: 1, newRows: 1 });
+    // A start may outlive its end's segment: it counts as interrupted then, and the store knows its row already.
+    expect(await replaySpool(world.dir, world.store)).toMatchObject({ newRows: 1 });
+    expect(world.store.rows.size).toBe(403);
     expect(world.store.rows.get(endless[0]!.id)).toMatchObject({ endReason: "interrupted" });
     expect(world.store.rows.get(endless[1]!.id)).toEqual(endless[1]!);
   });
